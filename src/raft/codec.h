@@ -1,0 +1,20 @@
+// Configuration and Founding as bytes of an entry. Fixed little-endian layout, written down in
+// docs/log-format.md. Owned by: nobody. Any thread.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "raft/types.h"
+
+namespace parley::raft {
+
+[[nodiscard]] std::string encode(const Configuration& configuration);
+[[nodiscard]] std::string encode(const Founding& founding);
+
+// Foreign bytes: every length is checked, nothing may be left over. The error says what was wrong.
+[[nodiscard]] std::expected<Configuration, std::string> decode_configuration(std::string_view bytes);
+[[nodiscard]] std::expected<Founding, std::string> decode_founding(std::string_view bytes);
+
+}  // namespace parley::raft

@@ -1,0 +1,46 @@
+// What a core is told once, at its making.
+// Owned by: Core, by value. Any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <string>
+
+#include "raft/types.h"
+
+namespace parley::raft {
+
+struct TimingConfig {
+  // Ticks without a word from a leader before a pre-vote; each node draws from [base, 2 x base). Too small:
+  // elections under load. Too large: a dead leader is missed for longer.
+  std::uint32_t election_timeout_ticks = 15;
+  // Ticks between a leader's heartbeats. Must be well below election_timeout_ticks.
+  std::uint32_t heartbeat_ticks = 2;
+};
+
+struct FlowConfig {
+  std::size_t max_append_size_bytes = 512 * 1024;        // of one append message; one larger entry goes alone
+  std::size_t max_append_entries = 1024;                 // of one append message
+  std::size_t max_inflight_appends = 64;                 // per peer, unanswered
+  std::size_t max_inflight_bytes = 8 * 1024 * 1024;      // per peer, unanswered
+  std::size_t max_uncommitted_bytes = 64 * 1024 * 1024;  // beyond it propose answers "overloaded"
+  std::size_t max_cached_bytes =
+      64 * 1024 * 1024;  // entries kept in memory once stored, committed and applied
+  std::size_t max_unapplied_bytes =
+      16 * 1024 * 1024;  // given out in Output::committed and not yet told by applied()
+  std::size_t max_pending_reads = 100'000;
+};
+
+struct Config {
+  Member self;
+  std::uint32_t priority = 0;  // the higher leads, once caught up (leadership transfer, never a shorter log)
+  TimingConfig timing;
+  FlowConfig flow;
+  std::uint64_t seed = 0;  // of election timeouts
+
+  // What is wrong with it, if anything.
+  [[nodiscard]] std::expected<void, std::string> validate() const;
+};
+
+}  // namespace parley::raft

@@ -1,0 +1,154 @@
+// Core: one node's part in Raft, without disk, network, clock or thread. Inputs are function calls, all
+// effects are in the Output that take_output() returns. The same inputs give the same outputs. A core is a
+// value: copyable, comparable, hashable. Owned by: the node's core thread, which alone touches it (in the
+// simulator: the scheduler).
+//
+// The order of durability is in the types:
+//   1. Output::messages may be sent at once. What must wait for the disk is kept inside the core until
+//   persisted() says
+//      that the batch it waits for is stored, and appears in a later Output.
+//   2. Output::store goes to the disk, in order of batch numbers. Several may be under way.
+//   3. Output::committed is committed *and* stored in this node's own log (design.md, rule 3): apply it, in
+//   order.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "raft/config.h"
+#include "raft/message.h"
+#include "raft/types.h"
+
+namespace parley::raft {
+
+enum class Role : std::uint8_t { follower, pre_candidate, candidate, leader };
+
+// A linearizable read may be answered from state that has applied `index`. Failed: no `index`; ask again.
+struct ReadReady {
+  std::uint64_t read_id = 0;
+  std::optional<Index> index;
+  bool operator==(const ReadReady&) const = default;
+};
+
+// Entries are needed that are no longer in memory: read them from the log on disk and hand them to fetched().
+// `peer` is who lags; this node itself when it is its own state machine (after a restart).
+struct FetchRequest {
+  Member peer;
+  Index first;
+  std::size_t max_size_bytes = 0;
+  bool operator==(const FetchRequest&) const = default;
+};
+
+struct Output {
+  std::vector<Message> messages;      // send now
+  std::optional<StorageBatch> store;  // store, then call persisted(number)
+  std::vector<Entry> committed;       // apply, in order
+  std::vector<ReadReady> reads;
+  std::vector<FetchRequest> fetches;
+  bool leadership_changed =
+      false;  // role, term or known leader differ from the last Output: look at status()
+  [[nodiscard]] bool empty() const;
+  bool operator==(const Output&) const = default;
+};
+
+// Why a proposal was not taken. Nothing happened in either case.
+enum class ProposeError : std::uint8_t {
+  not_leader,  // forward it to status().leader
+  overloaded,  // more than FlowConfig::max_uncommitted_bytes wait for their majority
+  transferring,
+};
+
+struct PeerStatus {
+  Member member;
+  Index match;
+  bool recently_active = false;
+  bool operator==(const PeerStatus&) const = default;
+};
+
+struct Status {
+  Role role = Role::follower;
+  Term term;
+  std::optional<Member> leader;
+  Index commit;
+  Index last;    // of the log
+  Index stored;  // of the log on this node's disk
+  Configuration configuration;
+  std::vector<PeerStatus> peers;  // on the leader only
+  bool lease_holds = false;       // leader: heard from a quorum within the election timeout
+  bool term_has_commit = false;   // leader: an entry of its own term is committed (reads are possible)
+};
+
+class Core {
+ public:
+  // From what recovery found. `applied`: what the state machine has; entries after it come out in `committed`
+  // again. A log without entry 1 (not founded) makes a core that never votes nor campaigns (rule 1) until
+  // entry 1 arrives by found() or by append.
+  Core(Config config, RecoveredLog log, Index applied);
+  Core(const Core& other);
+  Core& operator=(const Core& other);
+  Core(Core&&) noexcept;
+  Core& operator=(Core&&) noexcept;
+  ~Core();
+  bool operator==(const Core& other) const;
+  [[nodiscard]] std::uint64_t hash() const;
+
+  // Stores entry 1 in an empty log. The caller (founding) has made sure that every node of it does the same
+  // or waits.
+  void found(const Founding& founding);
+
+  // A message from a peer. Not for this (id, incarnation), or from one that the configuration does not know:
+  // dropped.
+  void step(const Message& message);
+
+  // One unit of logical time has passed (TimingConfig counts in it).
+  void tick();
+
+  // Appends one entry to the leader's log; its index is the answer. Batching is the caller's: many calls, one
+  // Output.
+  [[nodiscard]] std::expected<Index, ProposeError> propose(Payload data);
+
+  // Joint consensus (Raft thesis 4.3); one change at a time.
+  [[nodiscard]] std::expected<Index, std::string> propose_configuration(const Configuration& next);
+
+  // Asks for a read barrier, on any role; the answer is in Output::reads, with the same id.
+  void read(std::uint64_t read_id);
+
+  // The disk has stored this batch and all before it.
+  void persisted(std::uint64_t batch_number);
+
+  // Answers a FetchRequest. Entries that were overridden or compacted since are dropped.
+  void fetched(const FetchRequest& request, std::vector<Entry> entries);
+
+  // The state machine has applied up to here; frees memory and lets more come out (Output::committed runs
+  // ahead of it by at most FlowConfig::max_unapplied_bytes).
+  void applied(Index index);
+
+  // The log below this point may go (rule 7 is the caller's). Older entries can no longer be sent.
+  void compacted(const CompactionPoint& point);
+
+  // Hands leadership to `target` (Raft thesis 3.10), once it has caught up.
+  void transfer_leadership(Member target);
+
+  // A leader steps down in its own term and does not campaign until may_campaign(true) (rules 11 and 16).
+  void step_down();
+  void may_campaign(bool allowed);
+
+  // Everything that came of the calls since the last take_output().
+  [[nodiscard]] Output take_output();
+
+  [[nodiscard]] Status status() const;
+  [[nodiscard]] const Config& config() const;
+  // The term of an entry in the log; nothing if it is not there (any more).
+  [[nodiscard]] std::optional<Term> term_at(Index index) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace parley::raft

@@ -1,0 +1,57 @@
+// FileSystem: the few disk operations that the log (and SQLite's shim in tests) needs. The real one is POSIX;
+// the simulator's loses unsynced bytes, tears sectors, fails syncs and fills up. Owned by: the node's wiring.
+// Used by the disk thread and by the helper that prepares segments; implementations allow different files
+// from different threads.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace parley::wal {
+
+struct DiskError {
+  std::string operation;  // "write", "fdatasync", …
+  std::string path;
+  int errno_value = 0;
+  [[nodiscard]] std::string describe() const;
+};
+
+template <class T>
+using DiskResult = std::expected<T, DiskError>;
+
+class File {
+ public:
+  virtual ~File() = default;
+  // All of `bytes` at `offset_bytes`, or an error; a short write is carried on.
+  [[nodiscard]] virtual DiskResult<void> write_at(std::uint64_t offset_bytes, std::string_view bytes) = 0;
+  // Up to `size_bytes`; shorter only at the end of the file.
+  [[nodiscard]] virtual DiskResult<std::string> read_at(std::uint64_t offset_bytes,
+                                                        std::size_t size_bytes) = 0;
+  [[nodiscard]] virtual DiskResult<std::uint64_t> size_bytes() = 0;
+  // fdatasync: what was written is on stable storage when it returns without error. Never called again after
+  // an error.
+  [[nodiscard]] virtual DiskResult<void> sync_data() = 0;
+};
+
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+  // Creates with mode 0600. An error if it is there already.
+  [[nodiscard]] virtual DiskResult<std::unique_ptr<File>> create(const std::string& path) = 0;
+  [[nodiscard]] virtual DiskResult<std::unique_ptr<File>> open(const std::string& path) = 0;
+  [[nodiscard]] virtual DiskResult<void> rename(const std::string& from, const std::string& to) = 0;
+  [[nodiscard]] virtual DiskResult<void> remove(const std::string& path) = 0;
+  [[nodiscard]] virtual DiskResult<void> make_folder(
+      const std::string& path) = 0;  // mode 0700; there already: fine
+  [[nodiscard]] virtual DiskResult<void> sync_folder(const std::string& path) = 0;
+  // Names, sorted, without "." and "..". A folder that is not there: an empty list.
+  [[nodiscard]] virtual DiskResult<std::vector<std::string>> list(const std::string& path) = 0;
+};
+
+[[nodiscard]] std::unique_ptr<FileSystem> make_posix_file_system();
+
+}  // namespace parley::wal
