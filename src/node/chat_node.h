@@ -1,0 +1,122 @@
+// ChatNode: what the service sees of a node: writes with three outcomes, reads behind a barrier, watches,
+// status. All calls return at once; answers come by callback. Owned by: the program; outlives service, rpc
+// and gateway. Any thread calls it. Callbacks run on the node's threads and must not block: decode, post,
+// return.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/ids.h"
+#include "chat/command.h"
+#include "chat/event.h"
+#include "chat/reader.h"
+#include "chat/result.h"
+#include "chat/token.h"
+
+namespace parley::node {
+
+using Deadline = std::chrono::steady_clock::time_point;
+
+// Of the state that a read was answered from. No age: this node has not heard from a majority since it
+// started.
+struct AsOf {
+  base::Position position;
+  std::optional<std::uint32_t> age_ms;
+  base::ClusterId cluster_id;
+};
+
+enum class ReadMode : std::uint8_t { linearizable, stale };
+
+// Done or refused in the log: the result (its verdict tells). Otherwise an error whose outcome is refused
+// (nothing happened, of this attempt) or unknown.
+using WriteCallback = std::move_only_function<void(base::Result<chat::CommandResult>)>;
+
+// Runs on a reader thread, between begin() and end(). The reader is only good inside the call.
+using ReadCallback = std::move_only_function<void(base::Result<chat::Reader*>, const AsOf&)>;
+
+// What a watcher is given. Called in order of position, from one thread at a time for a subscription.
+class WatchSink {
+ public:
+  virtual ~WatchSink() = default;
+  // False: this watcher's bounded queue is full; the node cuts the subscription off (the client resumes).
+  [[nodiscard]] virtual bool on_event(const chat::SharedEvent& event) = 0;
+  [[nodiscard]] virtual bool on_heartbeat(const AsOf& as_of, bool writable) = 0;
+  [[nodiscard]] virtual bool on_resync(base::Position oldest_position) = 0;
+  virtual void on_end(const base::Error& why) = 0;  // the last call: session ended, too slow, shutting down
+};
+
+// Destroying it ends the watch; after that no more calls come.
+class Subscription {
+ public:
+  virtual ~Subscription() = default;
+};
+
+struct WatchStart {
+  chat::AccountId account;
+  chat::SessionHash session;
+  std::optional<base::Position> after;  // nothing: from now on
+  std::string cluster_id;               // another cluster's: resync
+};
+
+struct PeerView {
+  base::NodeId id;
+  bool is_leader = false;
+  bool is_candidate = false;
+  bool is_voter = true;
+  std::string peer_address;
+  std::string client_address;
+  std::string http_address;
+  std::uint64_t match_index = 0;
+  std::optional<std::uint32_t> last_contact_ms;
+  bool healthy = false;
+};
+struct LeaderChange {
+  std::uint64_t term = 0;
+  base::NodeId leader;
+  std::int64_t at_unix_ms = 0;
+  std::optional<std::uint32_t> gap_ms;
+};
+struct NodeStatus {
+  base::ClusterId cluster_id;
+  base::NodeId self;
+  bool is_leader = false;
+  bool is_candidate = false;
+  std::uint64_t term = 0;
+  base::NodeId leader;  // none: unknown
+  std::uint64_t commit_index = 0;
+  std::uint64_t applied_index = 0;
+  std::uint64_t log_entries = 0;
+  std::vector<PeerView> nodes;
+  bool writable = false;
+  std::uint64_t acknowledged_writes = 0;
+  std::vector<LeaderChange> leader_changes;  // the last 20, oldest first
+  AsOf as_of;
+  std::string trouble;  // for people: what this node cannot do now, and why; empty: nothing
+};
+
+class ChatNode {
+ public:
+  virtual ~ChatNode() = default;
+
+  // The same bytes are proposed again after a change of leader, until the deadline (rule 6).
+  virtual void write(chat::Command command, Deadline deadline, WriteCallback done) = 0;
+  virtual void read(ReadMode mode, Deadline deadline, ReadCallback done) = 0;
+  [[nodiscard]] virtual std::unique_ptr<Subscription> watch(const WatchStart& start,
+                                                            std::shared_ptr<WatchSink> sink) = 0;
+
+  [[nodiscard]] virtual NodeStatus status() const = 0;
+  // Nothing: not founded yet; nobody has a token then.
+  [[nodiscard]] virtual std::optional<chat::TokenKey> token_key() const = 0;
+  // Inside the window of new request ids as far as this node knows: the median of the quorum's clocks, or its
+  // own.
+  [[nodiscard]] virtual std::int64_t server_time_unix_ms() const = 0;
+};
+
+}  // namespace parley::node
