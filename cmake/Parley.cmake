@@ -37,6 +37,11 @@ set(parley_test_environment
   "PARLEY_SOURCE_DIR=${PROJECT_SOURCE_DIR}"
   "PARLEY_BINARY_DIR=${PROJECT_BINARY_DIR}")
 
+# There from the start, so that a stage can name them whatever exists yet.
+foreach(label unit sim process raft wal node)
+  add_custom_target(tests_${label})
+endforeach()
+
 function(parley_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
   if(arg_SOURCES)
