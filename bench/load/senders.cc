@@ -150,6 +150,7 @@ Senders::~Senders() {
 bool Senders::wait_writable(std::chrono::seconds timeout) {
   // An account is needed even to ask for the status; making one is the test.
   const Clock::time_point until = Clock::now() + timeout;
+  const std::string request_id = state_->new_request_id();
   while (Clock::now() < until) {
     for (Server& server : state_->servers) {
       grpc::ClientContext context;
@@ -157,7 +158,7 @@ bool Senders::wait_writable(std::chrono::seconds timeout) {
       api::CreateAccountRequest request;
       request.set_name(state_->senders.front().name);
       request.set_password("not a secret, a load test");
-      request.set_request_id(state_->new_request_id());
+      request.set_request_id(request_id);
       api::CreateAccountResponse response;
       if (server.accounts->CreateAccount(&context, request, &response).ok()) {
         state_->senders.front().token = response.token();
