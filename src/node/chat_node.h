@@ -41,7 +41,9 @@ using WriteCallback = std::move_only_function<void(base::Result<chat::CommandRes
 // Runs on a reader thread, between begin() and end(). The reader is only good inside the call.
 using ReadCallback = std::move_only_function<void(base::Result<chat::Reader*>, const AsOf&)>;
 
-// What a watcher is given. Called in order of position, from one thread at a time for a subscription.
+// What a watcher is given. Called in order of position, from one thread at a time for a subscription. The
+// first call is a heartbeat with the position where the watch begins (or a resync, and then a heartbeat with
+// it).
 class WatchSink {
  public:
   virtual ~WatchSink() = default;
@@ -52,7 +54,7 @@ class WatchSink {
   virtual void on_end(const base::Error& why) = 0;  // the last call: session ended, too slow, shutting down
 };
 
-// Destroying it ends the watch; after that no more calls come.
+// Destroying it ends the watch; after that no more calls come. Not to be destroyed inside a call of its sink.
 class Subscription {
  public:
   virtual ~Subscription() = default;

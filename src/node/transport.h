@@ -44,6 +44,8 @@ class PeerHandler {
   // later Hello. An error refuses it: the transport closes the connection, tells the other end the reason,
   // and logs it once.
   [[nodiscard]] virtual std::expected<void, std::string> on_hello(const Hello& hello) = 0;
+  // The node dialled as `peer` refused this node's Hello, and why. May be repeated with each attempt.
+  virtual void on_refused(base::NodeId peer, const std::string& reason) = 0;
   // `from` said so in the Hello of this connection. Never a Hello.
   virtual void on_message(const raft::Member& from, PeerMessage message) = 0;
   // This node's link to `peer` can be used: what is sent from now on goes there.
