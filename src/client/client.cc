@@ -1,0 +1,281 @@
+#include "client/client.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <random>
+#include <utility>
+
+#include "base/ensure.h"
+#include "client/client_impl.h"
+#include "client/grpc_error.h"
+
+namespace parley::client {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using std::chrono::system_clock;
+
+constexpr milliseconds kFirstPause{50};
+constexpr milliseconds kMostPause{500};
+
+std::size_t first_server(const ClientOptions& options) {
+  return options.first_server ? *options.first_server : std::random_device{}();
+}
+
+base::Error no_connection(const std::string& server) {
+  return base::refused(base::Code::unavailable, "NO_CONNECTION", "cannot connect to " + server);
+}
+
+// gRPC's deadlines are on the system's clock; ours are not, since that one may jump.
+system_clock::time_point to_system(steady_clock::time_point deadline) {
+  return system_clock::now() +
+         std::chrono::duration_cast<system_clock::duration>(deadline - steady_clock::now());
+}
+
+template <class Message>
+concept HasRequestId = requires(Message message) { message.set_request_id(std::string()); };
+template <class Message>
+concept HasAsOf = requires(Message message) { message.as_of(); };
+
+}  // namespace
+
+Client::Impl::Impl(ClientOptions options)
+    : options_(std::move(options)),
+      request_ids_(options_.unix_ms),
+      servers_(options_.servers.size(), first_server(options_), options_.skip),
+      token_(options_.token) {
+  for (const base::Address& address : options_.servers) {
+    connections_.push_back(std::make_unique<Connection>(
+        address, Keepalive{.interval = options_.keepalive_interval, .timeout = options_.keepalive_timeout}));
+  }
+}
+
+std::size_t Client::Impl::pick(std::optional<std::size_t> avoid) {
+  const std::scoped_lock lock(mutex_);
+  return servers_.pick(steady_clock::now(), avoid);
+}
+
+void Client::Impl::note(std::size_t server, bool well) {
+  const std::scoped_lock lock(mutex_);
+  if (well) {
+    servers_.succeeded(server);
+  } else {
+    servers_.failed(server, steady_clock::now());
+  }
+}
+
+void Client::Impl::authorize(grpc::ClientContext& context) const {
+  if (const std::string token = this->token(); !token.empty()) {
+    context.AddMetadata("authorization", "Bearer " + token);
+  }
+}
+
+std::optional<base::Error> Client::Impl::check_cluster(const std::string& cluster_id) {
+  const std::scoped_lock lock(mutex_);
+  if (cluster_id_.empty()) {
+    cluster_id_ = cluster_id;
+  }
+  if (cluster_id.empty() || cluster_id_ == cluster_id) {
+    return std::nullopt;
+  }
+  return base::refused(base::Code::failed_precondition, "OTHER_CLUSTER",
+                       "these servers belong to different clusters: " + cluster_id_ + " and " + cluster_id);
+}
+
+void Client::Impl::set_token(std::string token) {
+  const std::scoped_lock lock(mutex_);
+  token_ = std::move(token);
+}
+
+std::string Client::Impl::token() const {
+  const std::scoped_lock lock(mutex_);
+  return token_;
+}
+
+std::string Client::Impl::cluster_id() const {
+  const std::scoped_lock lock(mutex_);
+  return cluster_id_;
+}
+
+Client::Impl::Attempts Client::Impl::begin(const CallOptions& call) const {
+  return Attempts{.deadline = steady_clock::now() + call.timeout.value_or(options_.timeout)};
+}
+
+std::optional<AttemptError> Client::Impl::attempt(Attempts& attempts, const CallOptions& call,
+                                                  const Send& send) {
+  // After a failure another server, in the call's own order: a call never waits for one that is known to be
+  // bad.
+  const std::size_t server = pick(attempts.last_server);
+  attempts.last_server = server;
+  const milliseconds longest = options_.attempt_timeout * (1 << std::min(attempts.made, 5));
+  ++attempts.made;
+  const auto now = steady_clock::now();
+  const Connection& connection = *connections_[server];
+  if (!connection.connect(to_system(std::min(attempts.deadline, now + options_.connect_timeout)))) {
+    note(server, false);
+    return AttemptError{.error = no_connection(connection.name()), .reached = Reached::no};
+  }
+  grpc::ClientContext context;
+  context.set_deadline(to_system(std::min(attempts.deadline, now + longest)));
+  authorize(context);
+  const std::stop_callback cancel(call.stop, [&context] { context.TryCancel(); });
+  const grpc::Status status = send(connection, context);
+  if (status.ok()) {
+    note(server, true);
+    return std::nullopt;
+  }
+  AttemptError error = to_attempt_error(status);
+  if (error.reached == Reached::answered) {
+    ++attempts.answered;
+    note(server, true);
+  } else if (!call.stop.stop_requested()) {
+    note(server, false);
+  }
+  return error;
+}
+
+bool Client::Impl::may_go_on(const Attempts& attempts, const CallOptions& call,
+                             const base::Error& error) const {
+  if (call.on_retry) {
+    call.on_retry(
+        {.server = connections_[*attempts.last_server]->name(), .error = error, .attempts = attempts.made});
+  }
+  milliseconds pause{0};
+  const int rounds = attempts.made / static_cast<int>(connections_.size());
+  if (attempts.answered > 0 || rounds > 0) {
+    const int doublings = std::min(std::max(attempts.answered - 1, rounds - 1), 4);
+    pause = std::min(kFirstPause * (1 << std::max(doublings, 0)), kMostPause);
+  }
+  pause = std::max(pause, milliseconds(error.retry_after_ms));
+  const auto until = steady_clock::now() + pause;
+  if (call.stop.stop_requested() || until >= attempts.deadline) {
+    return false;
+  }
+  std::mutex mutex;
+  std::condition_variable_any nobody;
+  std::unique_lock lock(mutex);
+  return !nobody.wait_until(lock, call.stop, until, [&call] { return call.stop.stop_requested(); });
+}
+
+template <class Request, class Response>
+WriteOutcome<Response> Client::Impl::write(Request request, const CallOptions& call,
+                                           grpc::Status (*method)(const Connection&, grpc::ClientContext&,
+                                                                  const Request&, Response*)) {
+  bool id_is_ours = false;
+  std::string request_id;
+  if constexpr (HasRequestId<Request>) {
+    id_is_ours = request.request_id().empty();
+    if (id_is_ours) {
+      request.set_request_id(request_ids_.make());
+    }
+    request_id = request.request_id();
+  }
+  WriteProgress progress(call.unknown_before, id_is_ours);
+  Attempts attempts = begin(call);
+  while (true) {
+    Response response;
+    const auto failure =
+        attempt(attempts, call, [&](const Connection& connection, grpc::ClientContext& context) {
+          return method(connection, context, request, &response);
+        });
+    if (!failure) {
+      return Done<Response>{std::move(response)};
+    }
+    const Next next = progress.on_error(*failure);
+    if (failure->error.server_time_unix_ms != 0) {
+      request_ids_.learn(failure->error.server_time_unix_ms);
+    }
+    if (next == Next::stop || !may_go_on(attempts, call, progress.error())) {
+      break;
+    }
+    if constexpr (HasRequestId<Request>) {
+      if (next == Next::again_with_new_id) {
+        request.set_request_id(request_ids_.make());
+        request_id = request.request_id();
+      }
+    }
+  }
+  if (progress.is_unknown()) {
+    return Unknown{.error = progress.error(), .request_id = request_id};
+  }
+  return Refused{progress.error()};
+}
+
+template <class Request, class Response>
+base::Result<Response> Client::Impl::read(const Request& request, const CallOptions& call,
+                                          grpc::Status (*method)(const Connection&, grpc::ClientContext&,
+                                                                 const Request&, Response*)) {
+  Attempts attempts = begin(call);
+  while (true) {
+    Response response;
+    const auto failure =
+        attempt(attempts, call, [&](const Connection& connection, grpc::ClientContext& context) {
+          return method(connection, context, request, &response);
+        });
+    if (!failure) {
+      if constexpr (HasAsOf<Response>) {
+        if (auto other = check_cluster(response.as_of().cluster_id())) {
+          return std::unexpected(*std::move(other));
+        }
+      }
+      return response;
+    }
+    base::Error error = failure->error;
+    error.outcome = base::Outcome::refused;  // a read changes nothing
+    if (!is_worth_another_attempt(*failure) || !may_go_on(attempts, call, error)) {
+      return std::unexpected(std::move(error));
+    }
+  }
+}
+
+Client::Client(ClientOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+Client::~Client() = default;
+
+void Client::set_token(std::string token) { impl_->set_token(std::move(token)); }
+std::string Client::token() const { return impl_->token(); }
+std::string Client::cluster_id() const { return impl_->cluster_id(); }
+std::size_t Client::server_count() const { return impl_->options().servers.size(); }
+
+// One method of the API is one line: its name here, the service that has it, its name there.
+// NOLINTBEGIN(bugprone-macro-parentheses): types and names cannot stand in parentheses
+#define PARLEY_CLIENT_WRITE(name, service, Method)                                                        \
+  WriteOutcome<v1::Method##Response> Client::name(v1::Method##Request request, const CallOptions& call) { \
+    return impl_->write<v1::Method##Request, v1::Method##Response>(                                       \
+        std::move(request), call,                                                                         \
+        [](const Connection& connection, grpc::ClientContext& context, const v1::Method##Request& sent,   \
+           v1::Method##Response* response) {                                                              \
+          return connection.service().Method(&context, sent, response);                                   \
+        });                                                                                               \
+  }
+#define PARLEY_CLIENT_READ(name, service, Method)                                                       \
+  base::Result<v1::Method##Response> Client::name(const v1::Method##Request& request,                   \
+                                                  const CallOptions& call) {                            \
+    return impl_->read<v1::Method##Request, v1::Method##Response>(                                      \
+        request, call,                                                                                  \
+        [](const Connection& connection, grpc::ClientContext& context, const v1::Method##Request& sent, \
+           v1::Method##Response* response) {                                                            \
+          return connection.service().Method(&context, sent, response);                                 \
+        });                                                                                             \
+  }
+// NOLINTEND(bugprone-macro-parentheses)
+
+PARLEY_CLIENT_WRITE(create_account, accounts, CreateAccount)
+PARLEY_CLIENT_WRITE(log_in, accounts, LogIn)
+PARLEY_CLIENT_WRITE(log_out, accounts, LogOut)
+PARLEY_CLIENT_WRITE(change_password, accounts, ChangePassword)
+PARLEY_CLIENT_WRITE(delete_account, accounts, DeleteAccount)
+PARLEY_CLIENT_WRITE(send_message, messages, SendMessage)
+PARLEY_CLIENT_WRITE(mark_read, messages, MarkRead)
+PARLEY_CLIENT_WRITE(delete_messages, messages, DeleteMessages)
+PARLEY_CLIENT_READ(get_account, accounts, GetAccount)
+PARLEY_CLIENT_READ(list_accounts, accounts, ListAccounts)
+PARLEY_CLIENT_READ(list_messages, messages, ListMessages)
+PARLEY_CLIENT_READ(list_conversations, messages, ListConversations)
+PARLEY_CLIENT_READ(get_unread_counts, messages, GetUnreadCounts)
+PARLEY_CLIENT_READ(get_status, cluster, GetStatus)
+
+#undef PARLEY_CLIENT_WRITE
+#undef PARLEY_CLIENT_READ
+
+}  // namespace parley::client

@@ -1,0 +1,57 @@
+#include "client/connection.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
+
+namespace parley::client {
+namespace {
+
+grpc::ChannelArguments channel_arguments(Keepalive keepalive) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, static_cast<int>(keepalive.interval.count()));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, static_cast<int>(keepalive.timeout.count()));
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // Retries are ours: only they know which outcome is unknown.
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  // An HTTP proxy of the environment is for the web, not for nodes on loopback or a private network.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1'000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
+  // Two clients in one process each notice a dead connection for themselves.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return arguments;
+}
+
+}  // namespace
+
+Connection::Connection(const base::Address& address, Keepalive keepalive)
+    : name_(base::to_string(address)),
+      channel_(
+          grpc::CreateCustomChannel(name_, grpc::InsecureChannelCredentials(), channel_arguments(keepalive))),
+      accounts_(v1::AccountService::NewStub(channel_)),
+      messages_(v1::MessageService::NewStub(channel_)),
+      cluster_(v1::ClusterService::NewStub(channel_)) {}
+
+bool Connection::connect(std::chrono::system_clock::time_point deadline) const {
+  grpc_connectivity_state state = channel_->GetState(true);
+  // An old failure says nothing about now: the server may have come back while the channel waits.
+  if (state == GRPC_CHANNEL_TRANSIENT_FAILURE) {
+    grpc::experimental::ChannelResetConnectionBackoff(channel_.get());
+    if (!channel_->WaitForStateChange(state, deadline)) {
+      return false;
+    }
+    state = channel_->GetState(true);
+  }
+  while (state != GRPC_CHANNEL_READY) {
+    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || state == GRPC_CHANNEL_SHUTDOWN ||
+        !channel_->WaitForStateChange(state, deadline)) {
+      return false;
+    }
+    state = channel_->GetState(true);
+  }
+  return true;
+}
+
+}  // namespace parley::client

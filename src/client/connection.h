@@ -1,0 +1,40 @@
+// Connection (private): one server's channel and stubs. Owned by: a client. Any thread.
+#pragma once
+
+#include <grpcpp/channel.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "base/address.h"
+#include "parley/v1/api.grpc.pb.h"
+
+namespace parley::client {
+
+struct Keepalive {
+  std::chrono::milliseconds interval{2'000};  // a ping after this long without a word from the server
+  std::chrono::milliseconds timeout{1'500};   // and the connection is dead after this long without an answer
+};
+
+class Connection {
+ public:
+  Connection(const base::Address& address, Keepalive keepalive);
+
+  // Waits until the channel is ready. False: it could not connect, so nothing that was to be sent was sent.
+  [[nodiscard]] bool connect(std::chrono::system_clock::time_point deadline) const;
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] v1::AccountService::Stub& accounts() const { return *accounts_; }
+  [[nodiscard]] v1::MessageService::Stub& messages() const { return *messages_; }
+  [[nodiscard]] v1::ClusterService::Stub& cluster() const { return *cluster_; }
+
+ private:
+  std::string name_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::AccountService::Stub> accounts_;
+  std::unique_ptr<v1::MessageService::Stub> messages_;
+  std::unique_ptr<v1::ClusterService::Stub> cluster_;
+};
+
+}  // namespace parley::client

@@ -1,0 +1,180 @@
+#include "tests/client/scripted_server.h"
+
+#include <arpa/inet.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_builder.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <utility>
+
+#include "base/ensure.h"
+#include "parley/internal/v1/rpc_status.pb.h"
+
+namespace parley::testing {
+namespace {
+
+template <class Request, class Response>
+grpc::Status answer(const Handler<Request, Response>& handler, grpc::ServerContext* context,
+                    const Request* request, Response* response) {
+  if (!handler) {
+    return {grpc::StatusCode::UNIMPLEMENTED, "not in this script"};
+  }
+  return handler(*context, *request, *response);
+}
+
+class Accounts final : public v1::AccountService::Service {
+ public:
+  explicit Accounts(const Script& script) : script_(script) {}
+  grpc::Status CreateAccount(grpc::ServerContext* context, const v1::CreateAccountRequest* request,
+                             v1::CreateAccountResponse* response) override {
+    return answer(script_.create_account, context, request, response);
+  }
+  grpc::Status LogIn(grpc::ServerContext* context, const v1::LogInRequest* request,
+                     v1::LogInResponse* response) override {
+    return answer(script_.log_in, context, request, response);
+  }
+  grpc::Status LogOut(grpc::ServerContext* context, const v1::LogOutRequest* request,
+                      v1::LogOutResponse* response) override {
+    return answer(script_.log_out, context, request, response);
+  }
+  grpc::Status ChangePassword(grpc::ServerContext* context, const v1::ChangePasswordRequest* request,
+                              v1::ChangePasswordResponse* response) override {
+    return answer(script_.change_password, context, request, response);
+  }
+  grpc::Status DeleteAccount(grpc::ServerContext* context, const v1::DeleteAccountRequest* request,
+                             v1::DeleteAccountResponse* response) override {
+    return answer(script_.delete_account, context, request, response);
+  }
+  grpc::Status GetAccount(grpc::ServerContext* context, const v1::GetAccountRequest* request,
+                          v1::GetAccountResponse* response) override {
+    return answer(script_.get_account, context, request, response);
+  }
+  grpc::Status ListAccounts(grpc::ServerContext* context, const v1::ListAccountsRequest* request,
+                            v1::ListAccountsResponse* response) override {
+    return answer(script_.list_accounts, context, request, response);
+  }
+
+ private:
+  const Script& script_;
+};
+
+class Messages final : public v1::MessageService::Service {
+ public:
+  explicit Messages(const Script& script) : script_(script) {}
+  grpc::Status SendMessage(grpc::ServerContext* context, const v1::SendMessageRequest* request,
+                           v1::SendMessageResponse* response) override {
+    return answer(script_.send_message, context, request, response);
+  }
+  grpc::Status ListMessages(grpc::ServerContext* context, const v1::ListMessagesRequest* request,
+                            v1::ListMessagesResponse* response) override {
+    return answer(script_.list_messages, context, request, response);
+  }
+  grpc::Status MarkRead(grpc::ServerContext* context, const v1::MarkReadRequest* request,
+                        v1::MarkReadResponse* response) override {
+    return answer(script_.mark_read, context, request, response);
+  }
+  grpc::Status DeleteMessages(grpc::ServerContext* context, const v1::DeleteMessagesRequest* request,
+                              v1::DeleteMessagesResponse* response) override {
+    return answer(script_.delete_messages, context, request, response);
+  }
+  grpc::Status GetUnreadCounts(grpc::ServerContext* context, const v1::GetUnreadCountsRequest* request,
+                               v1::GetUnreadCountsResponse* response) override {
+    return answer(script_.get_unread_counts, context, request, response);
+  }
+  grpc::Status Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
+                     grpc::ServerWriter<v1::WatchResponse>* writer) override {
+    return answer(script_.watch, context, request, writer);
+  }
+
+ private:
+  const Script& script_;
+};
+
+class Cluster final : public v1::ClusterService::Service {
+ public:
+  explicit Cluster(const Script& script) : script_(script) {}
+  grpc::Status GetStatus(grpc::ServerContext* context, const v1::GetStatusRequest* request,
+                         v1::GetStatusResponse* response) override {
+    return answer(script_.get_status, context, request, response);
+  }
+
+ private:
+  const Script& script_;
+};
+
+}  // namespace
+
+class ScriptedServer::Services {
+ public:
+  explicit Services(Script script) : script_(std::move(script)) {}
+  void add_to(grpc::ServerBuilder& builder) {
+    builder.RegisterService(&accounts_);
+    builder.RegisterService(&messages_);
+    builder.RegisterService(&cluster_);
+  }
+
+ private:
+  const Script script_;
+  Accounts accounts_{script_};
+  Messages messages_{script_};
+  Cluster cluster_{script_};
+};
+
+ScriptedServer::ScriptedServer(Script script, std::uint16_t port)
+    : services_(std::make_unique<Services>(std::move(script))) {
+  grpc::ServerBuilder builder;
+  services_->add_to(builder);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 100);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddListeningPort("127.0.0.1:" + std::to_string(port), grpc::InsecureServerCredentials(), &port_);
+  server_ = builder.BuildAndStart();
+  base::ensure(server_ != nullptr && port_ != 0, "the scripted server listens");
+}
+
+ScriptedServer::~ScriptedServer() {
+  // At once: what is under way is broken off, as when a process is killed.
+  server_->Shutdown(std::chrono::system_clock::now());
+}
+
+base::Address ScriptedServer::address() const { return {"127.0.0.1", static_cast<std::uint16_t>(port_)}; }
+
+grpc::Status error_status(grpc::StatusCode code, const std::string& message, const v1::ErrorInfo& info) {
+  internal::v1::RpcStatus status;
+  status.set_code(static_cast<int>(code));
+  status.set_message(message);
+  status.add_details()->PackFrom(info);
+  return {code, message, status.SerializeAsString()};
+}
+
+grpc::Status refused_status(grpc::StatusCode code, const std::string& message, std::uint64_t position) {
+  v1::ErrorInfo info;
+  info.set_reason("SCRIPTED");
+  info.set_outcome(v1::OUTCOME_REFUSED);
+  info.set_position(position);
+  return error_status(code, message, info);
+}
+
+grpc::Status unknown_status(grpc::StatusCode code, const std::string& message) {
+  v1::ErrorInfo info;
+  info.set_reason("SCRIPTED");
+  info.set_outcome(v1::OUTCOME_UNKNOWN);
+  return error_status(code, message, info);
+}
+
+base::Address dead_address() {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  base::ensure(::bind(socket, generic, size) == 0 && ::getsockname(socket, generic, &size) == 0,
+               "a free port");
+  ::close(socket);
+  return {"127.0.0.1", ntohs(address.sin_port)};
+}
+
+}  // namespace parley::testing
