@@ -1,10 +1,12 @@
 #include "raft/codec.h"
 
 #include <cstdint>
-#include <limits>
+#include <optional>
+#include <utility>
 
 #include "base/ensure.h"
 #include "base/little_endian.h"
+#include "raft/membership.h"
 
 namespace parley::raft {
 namespace {
@@ -170,6 +172,23 @@ std::expected<Founding, std::string> decode_founding(std::string_view bytes) {
   }
   founding.configuration = std::move(*configuration);
   return founding;
+}
+
+std::expected<std::optional<Configuration>, std::string> configuration_of(const Entry& entry) {
+  Configuration configuration;
+  if (entry.kind == EntryKind::founding) {
+    auto founding = decode_founding(entry.data.view());
+    if (!founding) return std::unexpected(founding.error());
+    configuration = std::move(founding->configuration);
+  } else if (entry.kind == EntryKind::configuration) {
+    auto decoded = decode_configuration(entry.data.view());
+    if (!decoded) return std::unexpected(decoded.error());
+    configuration = std::move(*decoded);
+  } else {
+    return std::nullopt;
+  }
+  if (auto valid = validate(configuration); !valid) return std::unexpected(valid.error());
+  return configuration;
 }
 
 }  // namespace parley::raft

@@ -17,6 +17,7 @@ struct TimingConfig {
   std::uint32_t election_timeout_ticks = 15;
   // Ticks between a leader's heartbeats. Must be well below election_timeout_ticks.
   std::uint32_t heartbeat_ticks = 2;
+  bool operator==(const TimingConfig&) const = default;
 };
 
 struct FlowConfig {
@@ -30,6 +31,7 @@ struct FlowConfig {
   std::size_t max_unapplied_bytes =
       16 * 1024 * 1024;  // given out in Output::committed and not yet told by applied()
   std::size_t max_pending_reads = 100'000;
+  bool operator==(const FlowConfig&) const = default;
 };
 
 struct Config {
@@ -37,10 +39,13 @@ struct Config {
   std::uint32_t priority = 0;  // the higher leads, once caught up (leadership transfer, never a shorter log)
   TimingConfig timing;
   FlowConfig flow;
-  std::uint64_t seed = 0;  // of election timeouts
+  // Of election timeouts, and of the ids that its read requests carry to the leader: another one at every
+  // start, so that an answer to a request of an earlier process is no answer to one of this.
+  std::uint64_t seed = 0;
 
   // What is wrong with it, if anything.
   [[nodiscard]] std::expected<void, std::string> validate() const;
+  bool operator==(const Config&) const = default;
 };
 
 }  // namespace parley::raft

@@ -53,12 +53,12 @@ struct AppendResponse {
 // Keeps leadership and carries commit; needs no disk. `round` confirms leadership for reads (Raft
 // thesis 6.4).
 struct HeartbeatRequest {
-  Index commit;  // at most what the receiver is known to have
-  std::uint64_t round = 0;
+  Index commit;             // at most what the receiver is known to have
+  std::uint64_t round = 0;  // 0: only tells of the commit, no answer is wanted
   bool operator==(const HeartbeatRequest&) const = default;
 };
 struct HeartbeatResponse {
-  std::uint64_t round = 0;
+  std::uint64_t round = 0;  // 0: answers nothing, tells a leader of an older term that it is one
   bool operator==(const HeartbeatResponse&) const = default;
 };
 // A follower asks the leader for a position that a linearizable read must wait for.

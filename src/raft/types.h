@@ -85,6 +85,10 @@ struct CompactionPoint {
 struct StorageBatch {
   std::uint64_t number = 0;  // counts from 1 since this process started; told back by Core::persisted
   std::optional<HardState> hard_state;
+  // A snapshot takes the log's place: the state up to this point is in a synced file, and one record switches
+  // to it (design.md, rule 8), before the entries of this batch. What follows the point in the log stays
+  // only if the log has an entry of that index and term.
+  std::optional<CompactionPoint> installed;
   std::vector<Entry> entries;  // a first index at or below the last one stored overrides the suffix
   bool operator==(const StorageBatch&) const = default;
 };
