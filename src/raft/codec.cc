@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/byte_reader.h"
 #include "base/ensure.h"
 #include "base/little_endian.h"
 #include "raft/membership.h"
@@ -31,44 +32,7 @@ void append_count(std::string& out, const std::vector<Member>& members) {
   append_le(out, static_cast<std::uint16_t>(members.size()));
 }
 
-// Takes fields off the front of foreign bytes. After the first one that is not there, all are zero and
-// failed() says so.
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
-
-  template <std::unsigned_integral T>
-  T take() {
-    if (rest_.size() < sizeof(T)) {
-      failed_ = true;
-      rest_ = {};
-      return T{};
-    }
-    const T value = base::read_le<T>(rest_, 0);
-    rest_.remove_prefix(sizeof(T));
-    return value;
-  }
-
-  std::string_view take_bytes(std::size_t size_bytes) {
-    if (rest_.size() < size_bytes) {
-      failed_ = true;
-      rest_ = {};
-      return {};
-    }
-    const std::string_view bytes = rest_.substr(0, size_bytes);
-    rest_.remove_prefix(size_bytes);
-    return bytes;
-  }
-
-  [[nodiscard]] bool failed() const { return failed_; }
-  [[nodiscard]] std::size_t left_bytes() const { return rest_.size(); }
-
- private:
-  std::string_view rest_;
-  bool failed_ = false;
-};
-
-std::expected<std::vector<Member>, std::string> take_members(Reader& reader, std::uint16_t count) {
+std::expected<std::vector<Member>, std::string> take_members(base::ByteReader& reader, std::uint16_t count) {
   std::vector<Member> members;
   members.reserve(count);
   NodeId previous;  // 0: so an id of 0 is refused with the unsorted ones
@@ -116,7 +80,7 @@ std::string encode(const Founding& founding) {
 }
 
 std::expected<Configuration, std::string> decode_configuration(std::string_view bytes) {
-  Reader reader(bytes);
+  base::ByteReader reader(bytes);
   if (reader.take<std::uint8_t>() != kConfigurationLayout) {
     return std::unexpected("a configuration of a layout that this program does not know");
   }
@@ -152,7 +116,7 @@ std::expected<Configuration, std::string> decode_configuration(std::string_view 
 }
 
 std::expected<Founding, std::string> decode_founding(std::string_view bytes) {
-  Reader reader(bytes);
+  base::ByteReader reader(bytes);
   if (reader.take<std::uint8_t>() != kFoundingLayout) {
     return std::unexpected("a founding entry of a layout that this program does not know");
   }
