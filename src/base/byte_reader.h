@@ -1,6 +1,6 @@
-// ByteReader: takes fields off the front of foreign bytes, checking every length. After the first field that is
-// not there all are zero or empty, and failed() says so: a decoder checks once, not at every field.
-// Owned by: whoever decodes. One thread. The bytes must outlive it.
+// ByteReader: takes fields off the front of foreign bytes, checking every length. After the first field that
+// is not there all are zero or empty, and failed() says so: a decoder checks once, not at every field. Owned
+// by: whoever decodes. One thread. The bytes must outlive it.
 #pragma once
 
 #include <concepts>

@@ -1,5 +1,5 @@
-// CRC-32C (Castagnoli), as in iSCSI and ext4: the checksum of our on-disk formats. It finds damage by accident,
-// not by malice. Owned by: nobody. Any thread.
+// CRC-32C (Castagnoli), as in iSCSI and ext4: the checksum of our on-disk formats. It finds damage by
+// accident, not by malice. Owned by: nobody. Any thread.
 #pragma once
 
 #include <cstdint>

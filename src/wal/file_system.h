@@ -37,12 +37,22 @@ class File {
   [[nodiscard]] virtual DiskResult<void> sync_data() = 0;
 };
 
+// Held as long as it lives; a process that dies lets go of it.
+class FolderLock {
+ public:
+  virtual ~FolderLock() = default;
+};
+
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
+  // So that no two logs, of one process or of two, work on one folder. Held by another: EWOULDBLOCK.
+  [[nodiscard]] virtual DiskResult<std::unique_ptr<FolderLock>> lock_folder(const std::string& path) = 0;
   // Creates with mode 0600. An error if it is there already.
   [[nodiscard]] virtual DiskResult<std::unique_ptr<File>> create(const std::string& path) = 0;
+  // For reading and writing.
   [[nodiscard]] virtual DiskResult<std::unique_ptr<File>> open(const std::string& path) = 0;
+  // Replaces what has the name `to`. Not on stable storage before sync_folder, as create and remove.
   [[nodiscard]] virtual DiskResult<void> rename(const std::string& from, const std::string& to) = 0;
   [[nodiscard]] virtual DiskResult<void> remove(const std::string& path) = 0;
   [[nodiscard]] virtual DiskResult<void> make_folder(
