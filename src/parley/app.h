@@ -1,0 +1,38 @@
+// The commands of `parley`, put together: parses the command line, runs the one that was asked for.
+// Owned by: nobody. The main thread.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "parley/session.h"
+
+namespace CLI {
+class App;
+}
+
+namespace parley::cli {
+
+// What the command line asked for.
+struct Chosen {
+  Settings settings;
+  std::function<ExitCode(Session&)> run;
+};
+
+// Each adds a group of commands, which fill in `chosen` when they are parsed.
+void add_account_commands(CLI::App& app, Chosen& chosen);
+void add_message_commands(CLI::App& app, Chosen& chosen);
+void add_watch_command(CLI::App& app, Chosen& chosen);
+void add_chat_command(CLI::App& app, Chosen& chosen);
+void add_cluster_commands(CLI::App& app, Chosen& chosen);
+
+// A command with its example at the end of its help.
+CLI::App& add_command(CLI::App& app, const std::string& name, const std::string& what,
+                      const std::string& example);
+// --request-id of a write: asks again for what ended as "outcome unknown".
+void add_request_id(CLI::App& command, std::string& request_id);
+
+// The program.
+[[nodiscard]] ExitCode run(int argc, char** argv);
+
+}  // namespace parley::cli

@@ -1,0 +1,22 @@
+// ExitCode: how `parley` tells a script what became of its command (design.md, section 4).
+// Owned by: nobody, values.
+#pragma once
+
+#include <cstdint>
+
+#include "base/error.h"
+
+namespace parley::cli {
+
+enum class ExitCode : std::uint8_t {
+  done = 0,
+  refused = 1,      // nothing happened
+  usage = 2,        // the command line is wrong, or this is no place to run it
+  unavailable = 3,  // nothing happened, and the same command may work later
+  unknown = 4,      // it may have happened
+};
+
+// Of a read, or of a write whose outcome is "refused".
+[[nodiscard]] ExitCode exit_code_of(const base::Error& error);
+
+}  // namespace parley::cli

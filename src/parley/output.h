@@ -1,0 +1,47 @@
+// What `parley` prints: results on stdout, trouble on stderr; for people, or as JSON.
+// Owned by: nobody. The main thread.
+#pragma once
+
+#include <google/protobuf/message.h>
+#include <google/protobuf/timestamp.pb.h>
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "parley/v1/api.pb.h"
+
+namespace parley::cli {
+
+// One line on stdout, written at once.
+void print_line(std::string_view line);
+// "parley: …" on stderr.
+void print_trouble(std::string_view what);
+
+// The API's message as one line of JSON, empty and false fields too.
+[[nodiscard]] std::string to_json(const google::protobuf::Message& message);
+// {"code":…,"message":…,"details":[ErrorInfo]}
+[[nodiscard]] std::string to_json(const base::Error& error);
+
+// Of this machine's time zone: 2026-11-20 21:40:03, or 21:40.
+[[nodiscard]] std::string local_time(const google::protobuf::Timestamp& time);
+[[nodiscard]] std::string local_clock(const google::protobuf::Timestamp& time);
+
+// A line of a list: id, time, who to whom, whether it was read, and the body, with nothing that a terminal
+// obeys.
+[[nodiscard]] std::string message_line(const v1::Message& message);
+
+// "12, 15, 19"
+template <class Ids>
+[[nodiscard]] std::string id_list(const Ids& ids) {
+  std::string text;
+  for (const auto id : ids) {
+    text += (text.empty() ? "" : ", ") + std::to_string(id);
+  }
+  return text;
+}
+
+// For people: what was wrong, and what to do about it where that is known.
+[[nodiscard]] std::string describe(const base::Error& error);
+
+}  // namespace parley::cli

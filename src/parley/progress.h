@@ -1,0 +1,36 @@
+// Progress: one line on a terminal while something takes long; nothing anywhere else.
+// Owned by: the command that runs; its thread draws, any thread may clear and redraw around its own output.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace parley::cli {
+
+class Progress {
+ public:
+  // Shows "`what` … 3 s" on stderr after a second, if stderr is a terminal.
+  explicit Progress(std::string what);
+  ~Progress();  // takes the line away
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void set(std::string what);
+  // Prints a line of trouble to stderr, above the progress line.
+  void say(const std::string& line);
+
+ private:
+  void draw(long seconds);
+  void clear();
+
+  const bool on_terminal_;
+  std::mutex mutex_;
+  std::string what_;
+  bool drawn_ = false;
+  std::condition_variable_any changed_;
+  std::jthread thread_;
+};
+
+}  // namespace parley::cli

@@ -1,0 +1,91 @@
+// Session: one run of `parley`: its global options, its profile, its client.
+// Owned by: main. The main thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "client/client.h"
+#include "parley/exit_code.h"
+#include "parley/output.h"
+#include "parley/password.h"
+#include "parley/profile.h"
+#include "parley/progress.h"
+
+namespace parley::cli {
+
+// The options that stand before or after any command.
+struct Settings {
+  std::vector<std::string> servers;  // checked
+  std::string profile = "default";
+  double timeout_s = 10;
+  bool json = false;
+  bool password_stdin = false;
+};
+
+class Session {
+ public:
+  // The error is for people.
+  [[nodiscard]] static std::expected<Session, std::string> open(Settings settings);
+
+  [[nodiscard]] bool json() const { return settings_.json; }
+  [[nodiscard]] std::chrono::milliseconds timeout() const;
+  [[nodiscard]] PasswordFrom password_from() const;
+  [[nodiscard]] const Profile& profile() const { return profile_; }
+  // Made at the first call. Servers: of the command line, else of the profile, else the default one.
+  [[nodiscard]] client::Client& client();
+
+  // False, and trouble was told: nobody is logged in with this profile.
+  [[nodiscard]] bool is_logged_in() const;
+  [[nodiscard]] std::expected<void, std::string> can_remember() const { return store_.prepare(); }
+  // Remembers the session, or forgets it, in the profile. False, and trouble was told: it could not.
+  [[nodiscard]] bool remember(const v1::Account& account, const std::string& token);
+  [[nodiscard]] bool forget();
+
+  // Options of a call that shows `progress` and tells of retries.
+  [[nodiscard]] client::CallOptions call(Progress& progress) const;
+
+  // Tells the trouble, and which exit code it means.
+  ExitCode fail(const base::Error& error) const;
+  ExitCode fail_usage(const std::string& what) const;
+  ExitCode unknown(const client::Unknown& unknown) const;
+
+  // The end of a write: `on_done(answer)` prints what people want to know; with --json the answer is printed.
+  template <class Answer, class OnDone>
+  ExitCode finish(const client::WriteOutcome<Answer>& outcome, const OnDone& on_done) const {
+    if (const auto* const refused = std::get_if<client::Refused>(&outcome)) {
+      return fail(refused->error);
+    }
+    if (const auto* const lost = std::get_if<client::Unknown>(&outcome)) {
+      return unknown(*lost);
+    }
+    const Answer& answer = std::get<client::Done<Answer>>(outcome).answer;
+    if (json()) {
+      print_line(to_json(answer));
+    } else {
+      on_done(answer);
+    }
+    return ExitCode::done;
+  }
+
+ private:
+  Session(Settings settings, ProfileStore store, Profile profile)
+      : settings_(std::move(settings)), store_(std::move(store)), profile_(std::move(profile)) {}
+  [[nodiscard]] std::vector<std::string> servers() const;
+  [[nodiscard]] bool save();
+
+  Settings settings_;
+  ProfileStore store_;
+  Profile profile_;
+  std::unique_ptr<client::Client> client_;
+};
+
+}  // namespace parley::cli

@@ -1,0 +1,24 @@
+// Signals: SIGINT, SIGTERM, SIGHUP and SIGWINCH as a file that can be polled beside others.
+// Owned by: an interactive command, which makes it before any thread is started.
+#pragma once
+
+#include <optional>
+
+namespace parley::cli {
+
+class Signals {
+ public:
+  Signals();
+  ~Signals();
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+  [[nodiscard]] int file() const { return file_; }
+  // The next signal that came, without waiting.
+  [[nodiscard]] std::optional<int> take() const;
+
+ private:
+  int file_;
+};
+
+}  // namespace parley::cli

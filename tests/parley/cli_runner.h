@@ -1,0 +1,53 @@
+// CliRunner: runs build/<preset>/parley as a person would, with a home of its own, and keeps what it printed.
+// Owned by: a test.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace parley::testing {
+
+// A new folder under /tmp; gone with the object.
+class TempFolder {
+ public:
+  TempFolder();
+  ~TempFolder();
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// build/<preset>/NAME of the tree that runs the tests.
+[[nodiscard]] std::filesystem::path program(const std::string& name);
+
+struct CliResult {
+  int exit_code = -1;  // -1: it did not end by itself in time, or died of a signal
+  std::string out;
+  std::string err;
+};
+
+class CliRunner {
+ public:
+  explicit CliRunner(std::string servers);
+
+  // Passwords and bodies go in by `input`. The program is killed after two minutes.
+  [[nodiscard]] CliResult run(const std::vector<std::string>& arguments, const std::string& input = {}) const;
+  // Ends as run() does after a signal, sent once `out` contains `until`.
+  [[nodiscard]] CliResult run_until(const std::vector<std::string>& arguments, const std::string& until,
+                                    int signal) const;
+
+  [[nodiscard]] const std::filesystem::path& config_home() const { return home_.path(); }
+  [[nodiscard]] const std::string& servers() const { return servers_; }
+  void set_servers(std::string servers) { servers_ = std::move(servers); }
+
+ private:
+  std::string servers_;
+  TempFolder home_;
+};
+
+}  // namespace parley::testing

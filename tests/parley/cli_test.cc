@@ -1,0 +1,315 @@
+// The program against scripted servers: what it prints where, its exit codes, what it sends.
+#include <gmock/gmock.h>
+#include <google/protobuf/util/json_util.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <atomic>
+#include <csignal>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "tests/client/scripted_server.h"
+#include "tests/parley/cli_runner.h"
+
+namespace parley::testing {
+namespace {
+
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+constexpr const char* kToken = "token-of-ann";
+
+Script with_log_in(Script script = {}) {
+  script.log_in = [](grpc::ServerContext&, const v1::LogInRequest& request, v1::LogInResponse& response) {
+    if (request.password() != "correct horse") {
+      return refused_status(grpc::StatusCode::UNAUTHENTICATED, "wrong name or password");
+    }
+    response.mutable_account()->set_name(request.name());
+    response.mutable_account()->set_id(41);
+    response.set_token(kToken);
+    response.set_position(5);
+    return grpc::Status::OK;
+  };
+  return script;
+}
+
+// A person with a session at one scripted server.
+class Person {
+ public:
+  explicit Person(Script script)
+      : server_(with_log_in(std::move(script))), cli_(to_string(server_.address())) {
+    const auto result = cli_.run({"login", "ann", "--password-stdin"}, "correct horse\n");
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+  }
+  [[nodiscard]] CliResult run(const std::vector<std::string>& arguments,
+                              const std::string& input = {}) const {
+    return cli_.run(arguments, input);
+  }
+  [[nodiscard]] CliRunner& cli() { return cli_; }
+
+ private:
+  ScriptedServer server_;
+  CliRunner cli_;
+};
+
+std::vector<std::string> lines(const std::string& text) {
+  std::vector<std::string> result;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find('\n', begin), text.size());
+    result.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return result;
+}
+
+TEST(Cli, LoginKeepsServersAndTokenForItsOwnerAlone) {
+  Person ann({});
+  const auto file = ann.cli().config_home() / "parley" / "default.toml";
+  struct stat status{};
+  ASSERT_EQ(::stat(file.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+  ASSERT_EQ(::stat(file.parent_path().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0700U);
+}
+
+TEST(Cli, AWrongPasswordIsRefused) {
+  const ScriptedServer server(with_log_in());
+  const CliRunner cli(to_string(server.address()));
+  const auto result = cli.run({"login", "ann", "--password-stdin"}, "wrong horse\n");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_EQ(result.err, "parley: wrong name or password\n");
+}
+
+TEST(Cli, WithoutATerminalAPasswordComesFromStdinOnly) {
+  const ScriptedServer server(with_log_in());
+  const CliRunner cli(to_string(server.address()));
+  const auto result = cli.run({"login", "ann"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("--password-stdin"));
+}
+
+TEST(Cli, UsageIsExitCode2OnStderr) {
+  const CliRunner cli("");
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{},
+                                                    {"fly"},
+                                                    {"send"},
+                                                    {"send", "bob"},
+                                                    {"inbox", "--limit", "many"},
+                                                    {"--servers", "http://localhost:7700", "inbox"},
+                                                    {"--servers", "localhost", "inbox"},
+                                                    {"--profile", "../x", "inbox"},
+                                                    {"--timeout", "0", "inbox"},
+                                                    {"read", "x"},
+                                                    {"cluster"},
+                                                    {"send", "bob", "hi", "--request-id", "1"}}) {
+    const auto result = cli.run(arguments);
+    EXPECT_EQ(result.exit_code, 2) << ::testing::PrintToString(arguments);
+    EXPECT_THAT(result.out, IsEmpty());
+    EXPECT_THAT(result.err, Not(IsEmpty()));
+  }
+  EXPECT_THAT(cli.run({"--servers", "http://localhost:7700", "inbox"}).err, HasSubstr("\"localhost:7700\""));
+}
+
+TEST(Cli, EveryCommandHasHelpWithAnExample) {
+  const CliRunner cli("");
+  EXPECT_EQ(cli.run({"--help"}).exit_code, 0);
+  for (const std::string command :
+       {"register", "login", "logout", "passwd", "delete-account", "users", "send", "inbox", "history",
+        "read", "delete", "unread", "watch", "chat", "cluster"}) {
+    const auto result = cli.run({command, "--help"});
+    EXPECT_EQ(result.exit_code, 0) << command;
+    EXPECT_THAT(result.out, HasSubstr("Example:\n  ")) << command;
+  }
+}
+
+TEST(Cli, NotLoggedIn) {
+  const CliRunner cli("127.0.0.1:1");
+  const auto result = cli.run({"inbox"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("parley login NAME"));
+}
+
+TEST(Cli, NobodyThereIsUnavailableAndSaysSo) {
+  Person ann({});
+  ann.cli().set_servers(to_string(dead_address()));
+  const auto result = ann.run({"send", "bob", "hi", "--timeout", "0.5"});
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, HasSubstr("unavailable: cannot connect"));
+}
+
+TEST(Cli, SendsWordsAndStandardInput) {
+  std::mutex mutex;
+  std::vector<std::string> bodies;
+  Script script;
+  script.send_message = [&](grpc::ServerContext& context, const v1::SendMessageRequest& request,
+                            v1::SendMessageResponse& response) {
+    const auto token = context.client_metadata().find("authorization");
+    EXPECT_EQ(std::string(token->second.begin(), token->second.end()), std::string("Bearer ") + kToken);
+    const std::scoped_lock lock(mutex);
+    bodies.push_back(request.body());
+    response.mutable_message()->set_id(77);
+    response.mutable_message()->set_recipient(request.recipient());
+    return grpc::Status::OK;
+  };
+  const Person ann(script);
+  const auto words = ann.run({"send", "bob", "see", "you", "at", "six"});
+  EXPECT_EQ(words.exit_code, 0) << words.err;
+  EXPECT_EQ(words.out, "sent [77] to bob\n");
+  EXPECT_EQ(ann.run({"send", "bob", "-"}, "a letter\nof two lines\n").exit_code, 0);
+  EXPECT_EQ(ann.run({"send", "bob", "--", "--json"}).exit_code, 0);
+  EXPECT_THAT(bodies, ElementsAre("see you at six", "a letter\nof two lines", "--json"));
+}
+
+TEST(Cli, AnUnknownOutcomeIsExitCode4AndTellsHowToAskAgain) {
+  std::mutex mutex;
+  std::vector<std::string> ids;
+  std::atomic<bool> healed = false;
+  Script script;
+  script.send_message = [&](grpc::ServerContext&, const v1::SendMessageRequest& request,
+                            v1::SendMessageResponse&) {
+    const std::scoped_lock lock(mutex);
+    ids.push_back(request.request_id());
+    return healed ? grpc::Status::OK : grpc::Status(grpc::StatusCode::UNAVAILABLE, "reply lost");
+  };
+  const Person ann(script);
+  const auto result = ann.run({"send", "bob", "hi", "--timeout", "1"});
+  EXPECT_EQ(result.exit_code, 4);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, HasSubstr("outcome unknown"));
+  ASSERT_THAT(ids, Not(IsEmpty()));
+  EXPECT_THAT(ids, Each(ids.front()));
+  EXPECT_THAT(result.err, HasSubstr("--request-id " + ids.front()));
+  healed = true;
+  EXPECT_EQ(ann.run({"send", "bob", "hi", "--request-id", ids.front()}).exit_code, 0);
+  EXPECT_THAT(ids, Each(ids.front()));
+}
+
+TEST(Cli, FailsOverToALivingServer) {
+  Script script;
+  script.send_message = [](grpc::ServerContext&, const v1::SendMessageRequest&, v1::SendMessageResponse&) {
+    return grpc::Status::OK;
+  };
+  Person ann(script);
+  ann.cli().set_servers(to_string(dead_address()) + "," + to_string(dead_address()) + "," +
+                        ann.cli().servers());
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(ann.run({"send", "bob", "hi"}).exit_code, 0);
+  }
+}
+
+// Pages of two of the numbers 1 to 5, either way round.
+Script with_messages(const std::string& body) {
+  Script script;
+  script.list_messages = [body](grpc::ServerContext&, const v1::ListMessagesRequest& request,
+                                v1::ListMessagesResponse& response) {
+    const std::uint64_t begin = request.page_token().empty() ? 0 : std::stoull(request.page_token());
+    for (std::uint64_t at = begin; at < std::min<std::uint64_t>(begin + 2, 5); ++at) {
+      v1::Message& message = *response.add_messages();
+      message.set_id(request.newest_first() ? 5 - at : at + 1);
+      message.set_sender("bob");
+      message.set_recipient("ann");
+      message.set_body(body);
+    }
+    if (begin + 2 < 5) {
+      response.set_next_page_token(std::to_string(begin + 2));
+    }
+    response.mutable_as_of()->set_position(12);
+    response.mutable_as_of()->set_age_ms(340);
+    return grpc::Status::OK;
+  };
+  return script;
+}
+
+TEST(Cli, ListsGoThroughAllPages) {
+  const Person ann(with_messages("hi"));
+  const auto all = lines(ann.run({"inbox"}).out);
+  ASSERT_THAT(all, SizeIs(5));
+  EXPECT_EQ(all[0], "[1] 1970-01-01 00:00:00 bob -> ann (unread): hi");
+  EXPECT_THAT(lines(ann.run({"history", "bob", "--limit", "2"}).out),
+              ElementsAre(StartsWith("[4]"), StartsWith("[5]")));
+  EXPECT_THAT(lines(ann.run({"inbox", "--limit", "2", "--newest-first"}).out),
+              ElementsAre(StartsWith("[5]"), StartsWith("[4]")));
+  EXPECT_THAT(ann.run({"inbox", "--stale"}).err, HasSubstr("340 ms old"));
+}
+
+TEST(Cli, JsonIsTheApisMessageOneALine) {
+  const Person ann(with_messages("hi"));
+  const auto all = lines(ann.run({"inbox", "--json"}).out);
+  ASSERT_THAT(all, SizeIs(5));
+  v1::Message message;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(all[4], &message).ok()) << all[4];
+  EXPECT_EQ(message.id(), 5U);
+  EXPECT_THAT(all[4], HasSubstr("\"read\":false"));
+  EXPECT_THAT(all[4], HasSubstr("\"conversationId\":\"0\""));
+}
+
+TEST(Cli, ControlSequencesNeverReachTheTerminal) {
+  const Person ann(
+      with_messages("\x1b[2J\xc2\x9b"
+                    "2J\xe2\x80\xae\nforged"));
+  const auto result = ann.run({"inbox", "--limit", "1"});
+  EXPECT_THAT(result.out, HasSubstr("\\x1b[2J\\x9b2J\\u{202e}\n        forged"));
+  for (const char* const bad : {"\x1b", "\xc2\x9b", "\xe2\x80\xae"}) {
+    EXPECT_THAT(result.out, Not(HasSubstr(bad)));
+    EXPECT_THAT(ann.run({"inbox", "--json"}).out, Not(HasSubstr(bad)));
+  }
+}
+
+TEST(Cli, ErrorsInJsonStandOnStderr) {
+  Script script;
+  script.mark_read = [](grpc::ServerContext&, const v1::MarkReadRequest&, v1::MarkReadResponse&) {
+    return refused_status(grpc::StatusCode::NOT_FOUND, "no such messages", 9);
+  };
+  const Person ann(script);
+  const auto result = ann.run({"read", "12", "--json"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, StartsWith(R"({"code":"NOT_FOUND","message":"no such messages","details":[{)"));
+  EXPECT_THAT(result.err, HasSubstr(R"("position":"9")"));
+}
+
+TEST(Cli, LogOutForgetsTheToken) {
+  Script script;
+  script.log_out = [](grpc::ServerContext&, const v1::LogOutRequest&, v1::LogOutResponse&) {
+    return grpc::Status::OK;
+  };
+  const Person ann(script);
+  EXPECT_EQ(ann.run({"logout"}).exit_code, 0);
+  EXPECT_EQ(ann.run({"logout"}).exit_code, 1);
+}
+
+TEST(Cli, WatchPrintsEventsUntilItIsInterrupted) {
+  Script script;
+  script.watch = [](grpc::ServerContext& context, const v1::WatchRequest&,
+                    grpc::ServerWriter<v1::WatchResponse>& writer) {
+    v1::WatchResponse response;
+    response.set_position(3);
+    response.mutable_heartbeat();
+    writer.Write(response);
+    response.set_position(4);
+    response.mutable_message()->set_id(4);
+    response.mutable_message()->set_body("good morning");
+    writer.Write(response);
+    while (!context.IsCancelled()) {
+      ::usleep(5'000);
+    }
+    return grpc::Status::CANCELLED;
+  };
+  Person ann(script);
+  const auto result = ann.cli().run_until({"watch"}, "good morning", SIGINT);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(lines(result.out), SizeIs(1));
+  EXPECT_THAT(lines(ann.run({"watch", "--json", "--count", "1"}).out), SizeIs(2)) << "heartbeats too";
+}
+
+}  // namespace
+}  // namespace parley::testing
