@@ -69,8 +69,11 @@ void release_held(Machine& machine) {
   for (Message& message : machine.durability.release()) {
     if (message.to == machine.self()) {
       step_message(machine, message);
+    } else if (auto& messages = machine.out.messages;
+               !messages.empty() && says_it_all(message, messages.back())) {
+      messages.back() = std::move(message);
     } else {
-      machine.out.messages.push_back(std::move(message));
+      messages.push_back(std::move(message));
     }
   }
 }
@@ -221,6 +224,7 @@ bool Core::install(const CompactionPoint& point) {
   } else {
     machine_->membership.reset(point);
     machine_->durability.truncate_from(Index(1));
+    machine_->durability.drop_held();  // answers about a log that is gone
   }
   machine_->commit = point.index;
   machine_->unapplied = {.applied = point.index};

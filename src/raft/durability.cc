@@ -8,18 +8,13 @@
 #include "raft/index_math.h"
 
 namespace parley::raft {
-namespace {
-
-// Both say "stored up to here" to the same node: the later one says it all.
-bool replaces(const Message& later, const Message& earlier) {
+bool says_it_all(const Message& later, const Message& earlier) {
   if (later.to != earlier.to || later.term != earlier.term) return false;
   const auto* now = std::get_if<AppendResponse>(&later.body);
   const auto* then = std::get_if<AppendResponse>(&earlier.body);
   return now != nullptr && then != nullptr && !now->rejected && !then->rejected &&
          now->match_index >= then->match_index;
 }
-
-}  // namespace
 
 std::uint64_t Durability::start_batch(Index last) {
   ++last_batch_;
@@ -44,7 +39,7 @@ std::optional<Index> Durability::finish_batch(std::uint64_t number) {
 
 void Durability::hold(Message message, bool needs_batch) {
   const std::uint64_t batch = needs_batch ? last_batch_ + 1 : last_batch_;
-  if (!held_.empty() && held_.back().batch == batch && replaces(message, held_.back().message)) {
+  if (!held_.empty() && held_.back().batch == batch && says_it_all(message, held_.back().message)) {
     held_.back().message = std::move(message);
     return;
   }
@@ -54,7 +49,7 @@ void Durability::hold(Message message, bool needs_batch) {
 std::vector<Message> Durability::release() {
   std::vector<Message> released;
   while (!held_.empty() && held_.front().batch <= finished_batch_) {
-    if (!released.empty() && replaces(held_.front().message, released.back())) released.pop_back();
+    if (!released.empty() && says_it_all(held_.front().message, released.back())) released.pop_back();
     released.push_back(std::move(held_.front().message));
     held_.pop_front();
   }

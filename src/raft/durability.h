@@ -21,6 +21,9 @@
 
 namespace parley::raft {
 
+// Both say "stored up to here" to the same node in the same term, and the later one says it all.
+[[nodiscard]] bool says_it_all(const Message& later, const Message& earlier);
+
 class Durability {
  public:
   // The number of a new batch; `last` is the log's end once it is stored.

@@ -86,6 +86,8 @@ const Entry* Log::cached(Index index) const {
 std::vector<Entry> Log::slice(Index first, Index last, std::size_t max_entries,
                               std::size_t max_size_bytes) const {
   std::vector<Entry> entries;
+  if (first > last || cached(first) == nullptr) return entries;
+  entries.reserve(std::min<std::size_t>(last.value() - first.value() + 1, max_entries));
   std::size_t size_bytes = 0;
   for (Index at = first; at <= last && entries.size() < max_entries; at = at.next()) {
     const Entry* entry = cached(at);
@@ -144,7 +146,10 @@ void Log::compact(const CompactionPoint& point) {
 }
 
 bool Log::install(const CompactionPoint& point) {
-  if (point.index <= stored_ && matches(point.index, point.term)) {
+  if (point.index <= last_ && matches(point.index, point.term)) {
+    // Entries up to the point that no batch took along need none any more: the snapshot has them.
+    handed_ = std::max(handed_, point.index);
+    stored_ = std::max(stored_, point.index);
     compact(point);
     return true;
   }
