@@ -37,8 +37,10 @@ struct CreateAccount {
   SessionHash session;
   bool operator==(const CreateAccount&) const = default;
 };
-// The password was checked against this version. Idempotent by its session hash.
+// The password was checked against this version. The API gives a log-in no request_id; the node makes one for
+// each attempt all the same, so that the same bytes proposed twice never bring an ended session back.
 struct LogIn {
+  RequestKey request;
   AccountId account;
   PasswordVersion checked;
   SessionHash session;
@@ -73,7 +75,7 @@ struct SendMessage {
 struct MarkRead {
   RequestKey request;
   Authority authority;
-  std::vector<MessageId> message_ids;  // at most kMaxIdsPerRequest
+  std::vector<MessageId> message_ids;  // 1 to kMaxIdsPerRequest, each once
   bool operator==(const MarkRead&) const = default;
 };
 struct DeleteMessages {
@@ -105,11 +107,20 @@ struct AnnounceNode {
 using Command = std::variant<CreateAccount, LogIn, LogOut, ChangePassword, DeleteAccount, SendMessage,
                              MarkRead, DeleteMessages, Sweep, Tick, AnnounceNode>;
 
-// The bytes of a log entry (parley.internal.v1.Command).
+// The bytes of a log entry (parley.internal.v1.Command). Stops the process if the command breaks a limit of
+// the format (well_formed): the service has refused that, and no node could apply it.
 [[nodiscard]] std::string encode(const Command& command);
 
 // Foreign bytes; the error says what was wrong. What does not decode is a command of a newer format, not of
 // ours.
 [[nodiscard]] std::expected<Command, std::string> decode_command(std::string_view bytes);
+
+// What the format demands of every command: lengths, limits, ids that are not none. The error says what was
+// wrong.
+[[nodiscard]] std::expected<void, std::string> well_formed(const Command& command);
+
+// The request's key and authority, for the commands that carry one.
+[[nodiscard]] const RequestKey* request_key(const Command& command);
+[[nodiscard]] const Authority* authority(const Command& command);
 
 }  // namespace parley::chat

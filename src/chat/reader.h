@@ -13,8 +13,10 @@
 #include "base/error.h"
 #include "base/uuid7.h"
 #include "chat/command.h"
+#include "chat/event.h"
 #include "chat/result.h"
 #include "chat/state_machine.h"
+#include "chat/token.h"
 #include "chat/types.h"
 
 namespace parley::chat {
@@ -69,16 +71,28 @@ struct UnreadPage {
   std::uint64_t total = 0;
 };
 
+// A stretch of the event stream, for everybody: who may see an event is its audience.
+struct Replay {
+  std::vector<SharedEvent> events;  // after `after`, up to `through`, in order; several of one position have
+                                    // disjoint audiences
+  Position through;                 // all events up to here are in it; go on from here
+};
+
 class Reader {
  public:
   [[nodiscard]] static StateResult<std::unique_ptr<Reader>> open(const StateOptions& options);
+  [[nodiscard]] static StateResult<std::unique_ptr<Reader>> open_for_test(const StateOptions& options,
+                                                                          const FormatLimits& limits);
   ~Reader();
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
 
   // A new snapshot: everything that the state machine has committed.
   [[nodiscard]] StateResult<void> begin();
   void end();
-  [[nodiscard]] Position applied() const;  // of the snapshot
-  [[nodiscard]] base::ClusterId cluster_id() const;
+  [[nodiscard]] Position applied() const;            // of the snapshot
+  [[nodiscard]] base::ClusterId cluster_id() const;  // none: not founded yet
+  [[nodiscard]] std::optional<TokenKey> token_key() const;
 
   // All below: only between begin() and end(). base::Error for what the caller asked wrongly (page token,
   // glob, nobody there); a StateError of the disk is thrown up as Code::unavailable with reason
@@ -99,11 +113,16 @@ class Reader {
   // request.
   [[nodiscard]] base::Result<std::optional<CommandResult>> remembered(const Command& command);
 
-  // Watch replay: events for `account` after `after`, oldest first, at most `limit`; nothing: too old, send a
-  // resync.
+  // Watch replay, one scan for all resuming watchers: events after `after`, up to `until` or the snapshot,
+  // found in at most `limit` rows (and never more than 1,000). Nothing: too old, send a resync.
+  [[nodiscard]] base::Result<std::optional<Replay>> events_between(Position after, Position until,
+                                                                   std::size_t limit);
+  // The same for one account: its events after `after`, oldest first, at most `limit`; fewer: there are no
+  // more in this snapshot.
   [[nodiscard]] base::Result<std::optional<std::vector<SharedEvent>>> events_after(AccountId account,
                                                                                    Position after,
                                                                                    std::size_t limit);
+  // The oldest `after` that can be resumed from.
   [[nodiscard]] base::Result<Position> oldest_replayable();
 
  private:

@@ -22,9 +22,11 @@ enum class Verdict : std::uint8_t {
   session_ended = 4,         // UNAUTHENTICATED; not remembered (rule 4)
   password_changed = 5,      // UNAUTHENTICATED; not remembered: the checked version is no longer current
   request_id_reused = 6,     // INVALID_ARGUMENT: the same request_id with another content; not remembered
-  request_id_forgotten = 7,  // FAILED_PRECONDITION, outcome unknown
-  request_id_ahead = 8,      // FAILED_PRECONDITION: more than 60 s ahead
-  created_before = 9,  // CreateAccount found its row only at apply: the node checks the password (rule 5)
+  request_id_forgotten = 7,  // FAILED_PRECONDITION, outcome unknown; final: an id never comes back
+  request_id_ahead = 8,  // FAILED_PRECONDITION: more than 60 s ahead; not remembered, or an id a year ahead
+                         // would push the window there
+  created_before = 9,    // CreateAccount: another attempt made `account` at `position`: the node checks the
+                         // password, opens a session with LogIn, or answers to_error (rule 5)
 };
 
 struct CommandResult {
@@ -38,9 +40,13 @@ struct CommandResult {
       0;            // CreateAccount, LogIn: an estimate for people (stamp's wall time + lifetime)
   Message message;  // SendMessage, complete
   std::vector<MessageId> message_ids;    // MarkRead, DeleteMessages: those that it applied to
-  std::int64_t server_time_unix_ms = 0;  // the stamp's wall time, inside the window of new request ids
+  std::int64_t server_time_unix_ms = 0;  // near the stamp's wall time, inside the window of new request ids
   bool operator==(const CommandResult&) const = default;
 };
+
+// Whether a retry with the same request_id can never get another answer. What is not final speaks of this
+// attempt alone (rule 6).
+[[nodiscard]] bool is_final(Verdict verdict);
 
 // The error of a verdict other than done, with position where it is final.
 [[nodiscard]] base::Error to_error(const CommandResult& result);

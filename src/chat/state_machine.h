@@ -15,6 +15,7 @@
 #include "base/ids.h"
 #include "chat/event.h"
 #include "chat/result.h"
+#include "chat/token.h"
 #include "chat/types.h"
 
 namespace parley::chat {
@@ -36,6 +37,8 @@ struct StateOptions {
   std::uint64_t checkpoint_wal_size_bytes = 4 * 1024 * 1024;
 };
 
+struct FormatLimits;  // chat/format_limits.h
+
 struct Applied {
   CommandResult result;
   std::vector<SharedEvent> events;  // to give to watchers once the position is given out
@@ -43,8 +46,16 @@ struct Applied {
 
 class StateMachine {
  public:
+  // Makes the file where it is missing. What was committed before and may not be on the disk yet is
+  // checkpointed first, so that checkpointed() == applied() afterwards.
   [[nodiscard]] static StateResult<std::unique_ptr<StateMachine>> open(StateOptions options);
+  // Other limits than the format's, so that a test meets them. Nobody else.
+  [[nodiscard]] static StateResult<std::unique_ptr<StateMachine>> open_for_test(StateOptions options,
+                                                                                const FormatLimits& limits);
+  // Drops what is not committed: the log has it.
   ~StateMachine();
+  StateMachine(const StateMachine&) = delete;
+  StateMachine& operator=(const StateMachine&) = delete;
 
   // The last position executed (committed or not). Entries come without a gap.
   [[nodiscard]] Position applied() const;
@@ -58,6 +69,11 @@ class StateMachine {
   // An entry that is none of chat's (no-op, configuration): only the applied position moves.
   [[nodiscard]] StateResult<void> apply_nothing(Position position);
   // One command. An undecodable command is an error of this node (newer format), not a result.
+  //
+  // After an error of any call, what was not committed is rolled back: applied() is again the last committed
+  // position, and the node applies the entries after it once more, on this object or on one opened anew. This
+  // object gives no event out twice: applying again at a position that was given out returns the same result
+  // without events.
   [[nodiscard]] StateResult<Applied> apply(Position position, const Stamp& stamp, std::string_view command);
 
   // Makes everything applied visible to readers and, by the next checkpoint, durable. No-op if nothing is
@@ -74,6 +90,10 @@ class StateMachine {
   [[nodiscard]] std::optional<std::int64_t> next_expiry_cluster_time_ms() const;
   // Of the last stamp applied: a new leader's cluster time goes on from the last one in its log.
   [[nodiscard]] Stamp last_stamp() const;
+
+  // Of entry 1, also when the log no longer holds it. Nothing: not founded yet.
+  [[nodiscard]] std::optional<base::ClusterId> cluster_id() const;
+  [[nodiscard]] std::optional<TokenKey> token_key() const;
 
  private:
   struct State;
