@@ -92,9 +92,16 @@ void FaultyFileSystem::inject(DiskFault fault, std::uint64_t operations) {
   has_injected_ = false;
 }
 
+void FaultyFileSystem::fail_next_sync() {
+  const std::scoped_lock lock(mutex_);
+  next_sync_fails_ = true;
+  has_injected_ = false;
+}
+
 void FaultyFileSystem::clear_faults() {
   const std::scoped_lock lock(mutex_);
   faults_.clear();
+  next_sync_fails_ = false;
 }
 
 bool FaultyFileSystem::has_injected() const {
@@ -124,6 +131,7 @@ void FaultyFileSystem::crash() {
   locked_.clear();
   power_is_off_ = false;
   faults_.clear();
+  next_sync_fails_ = false;
   // A journal keeps the order of changes, but nothing that we rely on: half of the time any subset stays.
   const bool keeps_order = coin();
   for (const NameChange& change : pending_names_) {
@@ -159,6 +167,11 @@ std::uint64_t FaultyFileSystem::sync_count() const {
   return syncs_;
 }
 
+std::uint64_t FaultyFileSystem::times_full() const {
+  const std::scoped_lock lock(mutex_);
+  return times_full_;
+}
+
 std::vector<std::string> FaultyFileSystem::files() const {
   const std::scoped_lock lock(mutex_);
   std::vector<std::string> paths;
@@ -173,7 +186,13 @@ std::string FaultyFileSystem::content(const std::string& path) const {
 
 void FaultyFileSystem::set_content(const std::string& path, std::string content) {
   const std::scoped_lock lock(mutex_);
-  Inode& inode = inodes_.at(cached_names_.at(path));
+  if (!cached_names_.contains(path)) {
+    cached_folders_.insert(folder_of(path));
+    durable_folders_.insert(folder_of(path));
+    cached_names_[path] = next_inode_++;
+  }
+  durable_names_[path] = cached_names_[path];
+  Inode& inode = inodes_[cached_names_[path]];
   inode.cached = content;
   inode.durable = std::move(content);
   inode.dirty.clear();
@@ -302,6 +321,7 @@ std::optional<int> FaultyFileSystem::write(InodeId id, std::uint64_t offset_byte
       const std::uint64_t fits = inode.cached.size() + room;
       bytes = bytes.substr(0, fits > offset_bytes ? fits - offset_bytes : 0);
       if (!error) error = ENOSPC;
+      ++times_full_;
     }
   }
   if (bytes.empty()) return error;
@@ -321,7 +341,11 @@ void FaultyFileSystem::mark_dirty(Inode& inode, std::uint64_t begin, std::uint64
 }
 
 std::optional<int> FaultyFileSystem::sync(InodeId id) {
-  const auto error = begin_operation();
+  auto error = begin_operation();
+  if (!error && std::exchange(next_sync_fails_, false)) {
+    error = EIO;
+    has_injected_ = true;
+  }
   Inode& inode = inodes_.at(id);
   if (error) {
     // Some of it reached the disk; the rest counts as written from now on.

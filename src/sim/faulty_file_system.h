@@ -35,6 +35,8 @@ class FaultyFileSystem final : public wal::FileSystem {
   // --- Faults ---
   // The operation after `operations` more ones (0: the very next) meets `fault`.
   void inject(DiskFault fault, std::uint64_t operations);
+  // The next sync_data of any file fails.
+  void fail_next_sync();
   void clear_faults();
   // Whether an injected fault has happened since inject().
   [[nodiscard]] bool has_injected() const;
@@ -50,9 +52,10 @@ class FaultyFileSystem final : public wal::FileSystem {
   // --- What a test looks at and damages; not counted as operations ---
   [[nodiscard]] std::uint64_t operation_count() const;
   [[nodiscard]] std::uint64_t sync_count() const;  // of sync_data
+  [[nodiscard]] std::uint64_t times_full() const;  // writes that found no space
   [[nodiscard]] std::vector<std::string> files() const;
   [[nodiscard]] std::string content(const std::string& path) const;
-  // Of a file that is there; it is durable at once.
+  // Made if it is not there; durable at once, with its folder.
   void set_content(const std::string& path, std::string content);
   void remove_for_good(const std::string& path);
 
@@ -111,7 +114,9 @@ class FaultyFileSystem final : public wal::FileSystem {
   std::uint64_t life_ = 0;  // handles of an earlier one are dead
   std::uint64_t operations_ = 0;
   std::uint64_t syncs_ = 0;
+  std::uint64_t times_full_ = 0;
   std::map<std::uint64_t, DiskFault> faults_;  // by operation number
+  bool next_sync_fails_ = false;
   bool has_injected_ = false;
   bool power_is_off_ = false;
   bool lies_ = false;

@@ -190,14 +190,14 @@ DiskResult<void> Log::State::next_segment() {
   if (!segment) return std::unexpected(segment.error());
   current = std::move(*segment);
   end_bytes = kSegmentHeaderBytes;
-  maker.want(number + 2);
   return {};
 }
 
 // The batch is on stable storage: it becomes the log's content.
 void Log::State::commit() {
   const std::scoped_lock guard(mutex);
-  segments.try_emplace(current.header.number, current);
+  // Not before the batch is stored: a log in the making has two segments and no more.
+  if (segments.try_emplace(current.header.number, current).second) maker.want(current.header.number + 2);
   bool follows = !hard_state || index.set_hard_state(*hard_state).has_value();
   for (EntryPlace& entry : entries) {
     entry.segment = current.header.number;

@@ -219,11 +219,6 @@ Checked Reader::judge_rest(Found& found, std::string_view bytes) {
     return damaged(found.name, found.end_bytes, "the oldest segment has lost its first batch");
   }
   found.has_garbage = !is_all_zero(bytes.substr(static_cast<std::size_t>(found.end_bytes)));
-  if (found.has_garbage &&
-      has_record_from_batch(bytes, found.end_bytes, found.segment.header.salt, *next_batch_ + 1)) {
-    return damaged(found.name, found.end_bytes,
-                   fmt::format("batch {} is damaged, later ones are there", *next_batch_));
-  }
   // Only one place can be torn: where the newest batch was being written. That is the first segment with
   // garbage; behind it everything must be as it was made.
   for (const Found& earlier : found_) {
@@ -232,6 +227,11 @@ Checked Reader::judge_rest(Found& found, std::string_view bytes) {
       return damaged(earlier.name, earlier.end_bytes,
                      fmt::format("a batch is damaged, and {} holds later ones", found.name));
     }
+  }
+  if (found.has_garbage &&
+      has_record_from_batch(bytes, found.end_bytes, found.segment.header.salt, *next_batch_ + 1)) {
+    return damaged(found.name, found.end_bytes,
+                   fmt::format("batch {} is damaged, later ones are there", *next_batch_));
   }
   return {};
 }
