@@ -16,6 +16,7 @@
 
 #include "base/uuid7.h"
 #include "tests/client/scripted_server.h"
+#include "tests/support/wait_until.h"
 
 namespace parley::client {
 namespace {
@@ -181,9 +182,7 @@ TEST(Client, ASilentServerIsLeftForAnother) {
   Script silent;
   silent.send_message = [&](grpc::ServerContext& context, const v1::SendMessageRequest&,
                             v1::SendMessageResponse&) {
-    while (!context.IsCancelled() && !release) {
-      std::this_thread::sleep_for(milliseconds(5));
-    }
+    EXPECT_TRUE(testing::wait_until([&] { return context.IsCancelled() || release; }));
     return grpc::Status(grpc::StatusCode::CANCELLED, "");
   };
   Sends sends(0, grpc::Status::OK);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/client/scripted_server.h"
+#include "tests/support/wait_until.h"
 
 namespace parley::client {
 namespace {
@@ -94,9 +95,7 @@ class Streams {
           return status;
         }
       }
-      while (!context.IsCancelled()) {
-        std::this_thread::sleep_for(milliseconds(5));
-      }
+      EXPECT_TRUE(testing::wait_until([&] { return context.IsCancelled(); }));
       return grpc::Status::CANCELLED;
     };
     return script;

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <condition_variable>
 #include <mutex>
@@ -13,6 +12,7 @@
 #include "tests/client/scripted_server.h"
 #include "tests/parley/cli_runner.h"
 #include "tests/parley/tmux.h"
+#include "tests/support/wait_until.h"
 
 namespace parley::testing {
 namespace {
@@ -64,15 +64,16 @@ class Bob {
       start.set_position(10);
       start.mutable_heartbeat();
       writer.Write(start);
-      while (!context.IsCancelled()) {
+      const bool ended = wait_until([&] {
         if (const auto said = take()) {
           v1::WatchResponse event;
           event.set_position(said->id());
           *event.mutable_message() = *said;
           writer.Write(event);
         }
-        ::usleep(5'000);
-      }
+        return context.IsCancelled();
+      });
+      EXPECT_TRUE(ended);
       return grpc::Status::CANCELLED;
     };
     return script;
@@ -135,8 +136,8 @@ TEST_F(ChatScreen, AMessageComesInAboveAHalfTypedLine) {
   bob_.say("hello, hear \x1b[2Jme");
   ASSERT_TRUE(terminal.wait_for("bob: hello, hear \\x1b[2Jme")) << terminal.screen();
   ASSERT_TRUE(terminal.wait_until([](const std::string& screen) {
-    return screen.rfind("ann> half a line, über") > screen.find("bob: hello") &&
-           screen.find("half a line") == screen.rfind("half a line");
+    const auto line = screen.find("\nann> half a line, über");
+    return line != std::string::npos && line > screen.find("bob: hello") && line == screen.rfind("\nann> half");
   })) << terminal.screen();
   terminal.type("e");  // the cursor is where it was: before the last letter
   terminal.press("Enter");

@@ -12,6 +12,7 @@
 
 #include "tests/client/scripted_server.h"
 #include "tests/parley/cli_runner.h"
+#include "tests/support/wait_until.h"
 
 namespace parley::testing {
 namespace {
@@ -299,9 +300,7 @@ TEST(Cli, WatchPrintsEventsUntilItIsInterrupted) {
     response.mutable_message()->set_id(4);
     response.mutable_message()->set_body("good morning");
     writer.Write(response);
-    while (!context.IsCancelled()) {
-      ::usleep(5'000);
-    }
+    EXPECT_TRUE(wait_until([&] { return context.IsCancelled(); }));
     return grpc::Status::CANCELLED;
   };
   Person ann(script);

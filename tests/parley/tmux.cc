@@ -5,11 +5,10 @@
 
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <cstdio>
-#include <thread>
 
 #include "base/ensure.h"
+#include "tests/support/wait_until.h"
 
 namespace parley::testing {
 namespace {
@@ -65,14 +64,7 @@ std::string Tmux::last_line() const {
 }
 
 bool Tmux::wait_until(const std::function<bool(const std::string&)>& wanted) const {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-  while (std::chrono::steady_clock::now() < deadline) {
-    if (wanted(screen())) {
-      return true;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(30));
-  }
-  return false;
+  return testing::wait_until([&] { return wanted(screen()); });
 }
 
 bool Tmux::wait_for(const std::string& text) const {
