@@ -123,7 +123,7 @@ struct Senders::State {
   }
 };
 
-Senders::Senders(std::vector<std::string> servers, std::size_t clients, std::size_t body_size_bytes)
+Senders::Senders(const std::vector<std::string>& servers, std::size_t clients, std::size_t body_size_bytes)
     : state_(std::make_unique<State>()) {
   for (const std::string& address : servers) {
     state_->servers.push_back(connect(address));

@@ -30,7 +30,7 @@ struct SendFigures {
 
 class Senders {
  public:
-  Senders(std::vector<std::string> servers, std::size_t clients, std::size_t body_size_bytes);
+  Senders(const std::vector<std::string>& servers, std::size_t clients, std::size_t body_size_bytes);
   ~Senders();
   Senders(const Senders&) = delete;
   Senders& operator=(const Senders&) = delete;

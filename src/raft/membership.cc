@@ -103,7 +103,7 @@ std::expected<Configuration, std::string> next_configuration(const Configuration
   }
   if (auto valid = validate(target); !valid) return std::unexpected(valid.error());
   if (is_joint(current)) {
-    const Configuration final = leave_joint(current);
+    Configuration final = leave_joint(current);
     if (target.voters != final.voters || target.learners != final.learners) {
       return std::unexpected("a joint configuration can only be left for where it leads");
     }

@@ -261,7 +261,7 @@ std::string ScriptWorld::set_log(const Command& command) {
   return "";
 }
 
-void ScriptWorld::start(ScriptNode& started, std::uint64_t seed) {
+void ScriptWorld::start(ScriptNode& started, std::uint64_t seed) const {
   started.config.seed = seed;
   started.writes.clear();
   started.fetches.clear();

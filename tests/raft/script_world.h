@@ -100,7 +100,7 @@ class ScriptWorld {
   std::vector<std::string> names(const Command& command) const;
   std::string take_output(ScriptNode& from);
   std::string take_messages(ScriptNode& from, Output& output);
-  void start(ScriptNode& node, std::uint64_t seed);
+  void start(ScriptNode& node, std::uint64_t seed) const;
   bool matches(const Message& message, const Command& command) const;
   std::string check();
   void check_pair(const Core& one, const Core& other, std::string& broken) const;

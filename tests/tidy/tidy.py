@@ -18,7 +18,7 @@ LEFTOVERS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 MACHINE_PATHS = re.compile(r"/work/(main|shared)\b|/tmp/w/")
 SLEEPS = re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep|absl::SleepFor)\b|(?<![\w.:>])sleep\(")
 # Waiting in steps for a condition is done in one place, which may sleep between two looks.
-SLEEPS_ALLOWED = re.compile(r"(^|/)(wait_until|eventually)\.(h|cc)$")
+SLEEPS_ALLOWED = re.compile(r"(^|/)wait_until\.(h|cc)$")
 
 BLANKED = re.compile(
     r'R"(?P<tag>[^()\s]{0,16})\(.*?\)(?P=tag)"'  # raw string
