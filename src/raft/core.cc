@@ -85,25 +85,37 @@ void give_out(Machine& machine, Entry entry) {
   machine.out.committed.push_back(std::move(entry));
 }
 
-bool may_give_out(const Machine& machine) {
-  return machine.unapplied.given() < std::min(machine.commit, machine.log.stored()) &&
-         machine.unapplied.size_bytes < machine.config.flow.max_unapplied_bytes;
+bool is_ready_to_apply(const Machine& machine, Index index) {
+  return index <= std::min(machine.commit, machine.log.stored());
+}
+
+// One entry larger than the limit goes alone.
+bool has_room_for(const Machine& machine, const Entry& entry) {
+  const std::size_t size_bytes = machine.unapplied.size_bytes;
+  return size_bytes == 0 || size_bytes + entry_size_bytes(entry) <= machine.config.flow.max_unapplied_bytes;
 }
 
 // Committed and stored here (design.md, rule 3), and not too far ahead of the state machine.
 void give_out_committed(Machine& machine) {
-  while (may_give_out(machine)) {
+  for (;;) {
     const Index next = machine.unapplied.given().next();
-    if (const Entry* entry = machine.log.cached(next); entry != nullptr) {
-      give_out(machine, *entry);
-      continue;
-    }
-    if (machine.fetching_for_self || machine.self_fetch_not_before > machine.now) return;
-    machine.fetching_for_self = true;
-    machine.out.fetches.push_back(
-        {.peer = machine.self(), .first = next, .max_size_bytes = machine.config.flow.max_append_size_bytes});
+    if (!is_ready_to_apply(machine, next)) return;
+    const Entry* entry = machine.log.cached(next);
+    if (entry == nullptr) break;
+    if (!has_room_for(machine, *entry)) return;
+    give_out(machine, *entry);
+  }
+  const FlowConfig& flow = machine.config.flow;
+  if (machine.fetching_for_self || machine.self_fetch_not_before > machine.now ||
+      machine.unapplied.size_bytes >= flow.max_unapplied_bytes) {
     return;
   }
+  machine.fetching_for_self = true;
+  machine.out.fetches.push_back(
+      {.peer = machine.self(),
+       .first = machine.unapplied.given().next(),
+       .max_size_bytes =
+           std::min(flow.max_append_size_bytes, flow.max_unapplied_bytes - machine.unapplied.size_bytes)});
 }
 
 void give_out_fetched(Machine& machine, const FetchRequest& request, std::vector<Entry> entries) {
@@ -112,7 +124,7 @@ void give_out_fetched(Machine& machine, const FetchRequest& request, std::vector
   if (entries.empty()) machine.self_fetch_not_before = machine.now + 1;
   if (request.first != machine.unapplied.given().next()) return;
   for (Entry& entry : entries) {
-    if (!may_give_out(machine)) return;
+    if (!is_ready_to_apply(machine, entry.index) || !has_room_for(machine, entry)) return;
     give_out(machine, std::move(entry));
   }
 }
@@ -287,6 +299,7 @@ Status Core::status() const {
   if (const Leader* leading = machine_->leading(); leading != nullptr) {
     const std::uint64_t timeout = machine_->config.timing.election_timeout_ticks;
     for (const Progress& peer : leading->peers) {
+      if (peer.leaving) continue;
       status.peers.push_back({.member = peer.member,
                               .match = peer.match,
                               .recently_active = machine_->now - peer.last_heard < timeout});

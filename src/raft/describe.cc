@@ -187,6 +187,7 @@ std::string describe_progress(const Core& core) {
     text += fmt::format("{}: {} match={} next={}", describe(peer.member), name(peer.state),
                         peer.match.value(), peer.next.value());
     if (peer.window.count() > 0) text += fmt::format(" inflight={}", peer.window.count());
+    if (peer.leaving) text += " leaving";
     if (peer.probe_sent) text += " paused";
     if (peer.state == ProgressState::replicate && peer.window.is_full(core.config().flow)) text += " full";
     if (core.machine().now - peer.last_heard >= core.config().timing.election_timeout_ticks)

@@ -73,7 +73,11 @@ void check_leader(Checker& checker, const Machine& machine, const Leader& leader
   std::vector<Member> expected = all_members(machine.configuration());
   std::erase(expected, machine.self());
   std::vector<Member> known;
-  for (const Progress& peer : leader.peers) known.push_back(peer.member);
+  for (const Progress& peer : leader.peers) {
+    if (!peer.leaving) known.push_back(peer.member);
+    checker.expect(peer.leaving != is_member(machine.configuration(), peer.member),
+                   "12: who leaves is not in the configuration");
+  }
   checker.expect(expected == known, "12: a leader has one progress for each other member");
   for (const Progress& peer : leader.peers) check_peer(checker, machine, peer);
   std::size_t uncommitted_bytes = 0;

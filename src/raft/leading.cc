@@ -23,17 +23,20 @@ const Progress* find_peer(const Leader& leader, const Member& member) {
   return peer == leader.peers.end() ? nullptr : &*peer;
 }
 
-// One Progress for everybody in the configuration but this node; whoever stays keeps what is known.
+// One Progress for everybody in the configuration but this node; whoever stays keeps what is known. Who
+// leaves is still sent the configuration without it, so that it knows; its answers count for nothing.
 void sync_peers(Machine& machine, Leader& leader, Index next) {
   std::vector<Progress> peers;
   for (const Member& member : all_members(machine.configuration())) {
-    if (member == machine.self()) continue;
-    if (Progress* known = find_peer(leader, member); known != nullptr) {
-      peers.push_back(std::move(*known));
-    } else {
+    if (member != machine.self() && find_peer(leader, member) == nullptr) {
       peers.push_back({.member = member, .next = next, .last_heard = machine.now});
     }
   }
+  for (Progress& known : leader.peers) {
+    known.leaving = !is_member(machine.configuration(), known.member);
+    peers.push_back(std::move(known));
+  }
+  std::ranges::sort(peers, std::ranges::less{}, &Progress::member);
   leader.peers = std::move(peers);
 }
 
@@ -79,6 +82,10 @@ void leave_leadership(Machine& machine, const Leader& leader) {
 
 void after_commit(Machine& machine, Leader& leader) {
   if (has_uncommitted_change(machine)) return;
+  if (std::ranges::any_of(leader.peers, &Progress::leaving)) {
+    replicate(machine);
+    std::erase_if(leader.peers, [](const Progress& peer) { return peer.leaving; });
+  }
   const Configuration& current = machine.configuration();
   if (is_joint(current)) {
     if (current.leaves_joint_by_itself) append_configuration(machine, leader, leave_joint(current));
@@ -170,6 +177,7 @@ void tick_leader(Machine& machine) {
   }
   if (++leader.heartbeat_elapsed < timing.heartbeat_ticks) return;
   leader.heartbeat_elapsed = 0;
+  for (Progress& peer : leader.peers) peer.heartbeat_leaves();
   start_heartbeat_round(machine, leader);
   leader.tick_round = leader.round;
   hand_over_if_ready(machine, leader);

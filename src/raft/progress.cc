@@ -53,12 +53,13 @@ bool Progress::acknowledge(Index index) {
   match = std::max(match, index);
   next = std::max(next, match.next());
   window.free_up_to(match);
-  if (news) acked_since_heartbeat = true;
+  if (news) unanswered = false;
   return news;
 }
 
 bool Progress::reject(Index rejected_prev, Index next_try) {
   if (rejected_prev <= match) return false;
+  sent_commit = std::min(sent_commit, match);  // a rejected append told of nothing
   if (state == ProgressState::replicate) {
     become_probe(match.next());
     return true;
@@ -69,14 +70,15 @@ bool Progress::reject(Index rejected_prev, Index next_try) {
   return true;
 }
 
+void Progress::heartbeat_leaves() { unanswered = state == ProgressState::replicate && match.next() < next; }
+
 void Progress::recover() {
   switch (state) {
     case ProgressState::probe:
       probe_sent = false;
       break;
     case ProgressState::replicate:
-      if (match.next() < next && !acked_since_heartbeat) wants_empty_append = true;
-      acked_since_heartbeat = false;
+      if (unanswered) wants_empty_append = true;
       break;
     case ProgressState::snapshot:
       offered = false;
@@ -89,7 +91,7 @@ void Progress::become_replicate() {
   next = match.next();
   probe_sent = false;
   offered = false;
-  acked_since_heartbeat = true;
+  unanswered = false;
   window.clear();
 }
 
@@ -98,6 +100,7 @@ void Progress::become_probe(Index from) {
   next = std::max(from, match.next());
   probe_sent = false;
   offered = false;
+  unanswered = false;
   wants_empty_append = false;
   window.clear();
 }
@@ -106,6 +109,7 @@ void Progress::become_snapshot() {
   state = ProgressState::snapshot;
   probe_sent = false;
   offered = false;
+  unanswered = false;
   wants_empty_append = false;
   window.clear();
 }

@@ -42,12 +42,13 @@ class InflightWindow {
 // Invariants: match < next; probe and snapshot have an empty window.
 struct Progress {
   Member member;
+  bool leaving =
+      false;  // not in the configuration any more; is sent what is on its way until that is committed
   ProgressState state = ProgressState::probe;
-  Index match;              // the peer has stored the leader's log up to here
-  Index next;               // of the next append
-  bool probe_sent = false;  // probe: an append is on its way
-  bool acked_since_heartbeat =
-      true;                         // replicate: something was acknowledged since the last heartbeat's answer
+  Index match;                      // the peer has stored the leader's log up to here
+  Index next;                       // of the next append
+  bool probe_sent = false;          // probe: an append is on its way
+  bool unanswered = false;          // replicate: sent before the newest heartbeat, nothing acknowledged since
   bool wants_empty_append = false;  // an append without entries tells whether the peer has what was sent
   bool offered = false;             // snapshot: the offer is on its way
   InflightWindow window;
@@ -63,6 +64,8 @@ struct Progress {
   bool acknowledge(Index index);
   // The peer's log did not fit at `rejected_prev`; try at `next_try`. False: an old answer.
   bool reject(Index rejected_prev, Index next_try);
+  // A heartbeat is about to leave.
+  void heartbeat_leaves();
   // The peer answers heartbeats: what it left unanswered may be lost and is asked about again.
   void recover();
   void become_probe(Index from);

@@ -78,6 +78,17 @@ void tell_commit(Machine& machine, Progress& peer) {
   machine.send(peer.member, HeartbeatRequest{.commit = news, .round = 0});
 }
 
+// An append without entries, whatever the window says. Where the log no longer reaches back to what was sent
+// last, only a snapshot helps if that was lost.
+void ask(Machine& machine, Progress& peer) {
+  peer.wants_empty_append = false;
+  if (const std::optional<Term> prev_term = machine.log.term_at(before(peer.next)); prev_term) {
+    send_append(machine, peer, *prev_term, {});
+  } else {
+    offer_snapshot(machine, peer);
+  }
+}
+
 }  // namespace
 
 void start_heartbeat_round(Machine& machine, Leader& leader) {
@@ -94,15 +105,12 @@ void start_heartbeat_round(Machine& machine, Leader& leader) {
 void replicate(Machine& machine) {
   Leader* leader = machine.leading();
   if (leader == nullptr) return;
+  if (term_has_commit(machine, *leader) && leader->reads.wants_round()) start_heartbeat_round(machine, *leader);
   for (Progress& peer : leader->peers) {
     if (peer.state == ProgressState::snapshot) offer_snapshot(machine, peer);
     send_appends(machine, peer);
     tell_commit(machine, peer);
-    if (peer.wants_empty_append) {
-      const std::optional<Term> prev_term = machine.log.term_at(before(peer.next));
-      if (prev_term) send_append(machine, peer, *prev_term, {});
-      peer.wants_empty_append = false;
-    }
+    if (peer.wants_empty_append) ask(machine, peer);
   }
   if (term_has_commit(machine, *leader) && leader->reads.wants_round())
     start_heartbeat_round(machine, *leader);

@@ -279,9 +279,12 @@ std::string ScriptWorld::crash(const Command& command) {
   return "";
 }
 
+// restart 1 [applied=N]: from its disk; the state machine has lost what it did after entry N.
 std::string ScriptWorld::restart(const Command& command) {
   for (const std::string& name : command.words) {
     ScriptNode& started = node(name);
+    started.applied_index = Index(command.number("applied", started.applied_index.value()));
+    std::erase_if(started.applied, [&](const Entry& entry) { return entry.index > started.applied_index; });
     before_.erase(name);
     start(started, started.config.seed + 1);
   }
@@ -536,14 +539,18 @@ std::string ScriptWorld::isolate(const Command& command) {
   return "";
 }
 
-// stabilize [nodes...]: outputs, disks and deliveries between these nodes, until nothing moves.
+// stabilize [nodes...] [until=leader]: outputs, disks and deliveries between these nodes, until nothing
+// moves, or one of them that did not lead does, before its first word.
 std::string ScriptWorld::stabilize(const Command& command) {
   std::string answer;
   const std::vector<std::string> among = names(command);
   const auto is_among = [&](const Message& message) {
     return std::ranges::find(among, describe(message.to).substr(1)) != among.end();
   };
+  const auto leads = [&](const std::string& name) { return core(name).role() == Role::leader; };
+  const auto led = std::ranges::count_if(among, leads);
   for (int round = 0; round < 1000; ++round) {
+    if (command.has("until") && std::ranges::count_if(among, leads) > led) return answer;
     bool moved = false;
     for (const std::string& name : among) {
       ScriptNode& moving = node(name);
