@@ -1,6 +1,6 @@
 // BoundedQueue: the one kind of queue between two threads. It has a name and a bound; a full queue refuses
 // (P6) or waits, the caller chooses which. Owned by: whoever wires the two threads. Any thread pushes;
-// pop_all is for the consuming thread.
+// pop_* is for the consuming threads.
 #pragma once
 
 #include <chrono>
@@ -70,6 +70,21 @@ class BoundedQueue {
       std::unique_lock lock(mutex_);
       not_empty_.wait(lock, [this] { return closed_ || !items_.empty(); });
       taken.swap(items_);
+    }
+    not_full_.notify_all();
+    return taken;
+  }
+
+  // Up to `max_items`, for several consumers: waits for the first; empty means closed and drained.
+  [[nodiscard]] std::deque<T> pop_some(std::size_t max_items) {
+    std::deque<T> taken;
+    {
+      std::unique_lock lock(mutex_);
+      not_empty_.wait(lock, [this] { return closed_ || !items_.empty(); });
+      while (taken.size() < max_items && !items_.empty()) {
+        taken.push_back(std::move(items_.front()));
+        items_.pop_front();
+      }
     }
     not_full_.notify_all();
     return taken;

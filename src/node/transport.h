@@ -67,8 +67,8 @@ class Transport {
   // Replaces what this node says of itself: to new connections, and, as one more message, on those that are
   // open.
   virtual void set_hello(Hello hello) = 0;
-  // Who is to be dialled, and where. Those that are no longer named are disconnected. This node itself is
-  // ignored.
+  // Who is to be dialled, and where. A link that works stays, whatever its addresses are now, as long as its
+  // peer is named; those that are no longer named are disconnected. This node itself is ignored.
   virtual void set_peers(std::vector<PeerAddresses> peers) = 0;
   // False: not sent and never will be (no link to this peer, or its queue is full: bounded in messages and
   // bytes). True: queued in order; lost if the link goes down.

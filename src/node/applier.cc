@@ -1,0 +1,307 @@
+#include "node/applier.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/ensure.h"
+#include "node/read_router.h"
+#include "node/stamped_entry.h"
+#include "raft/codec.h"
+
+namespace parley::node {
+namespace {
+
+constexpr std::chrono::milliseconds kLongestReopenDelay{30'000};
+
+SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
+
+}  // namespace
+
+Applier::Applier(std::unique_ptr<chat::StateMachine> state, std::string why, chat::StateOptions options,
+                 ApplyLimits limits, base::Position received, ApplyOutlet& outlet, ApplyProgress& progress,
+                 Freshness& freshness)
+    : options_(std::move(options)),
+      limits_(limits),
+      outlet_(outlet),
+      progress_(progress),
+      freshness_(freshness),
+      state_(std::move(state)),
+      received_(received),
+      executed_(received),
+      published_(received),
+      reopen_delay_(limits.reopen_after) {
+  if (!state_) {
+    outlet_.cannot_apply(why);
+    reopen_at_ = steady_now() + reopen_delay_;
+  }
+  note_progress();
+}
+
+// Everything that decides is in the entry and in the state: no clock, nothing random.
+std::expected<chat::Applied, chat::StateError> Applier::run(const raft::Entry& entry) {
+  if (entry.kind == raft::EntryKind::command) {
+    const auto stamped = read_stamped_entry(entry.data.view());
+    if (!stamped) {
+      return std::unexpected(
+          chat::StateError{.what = "an entry that is no command of ours", .is_newer_format = true});
+    }
+    return state_->apply(entry.index, stamped->stamp, stamped->command);
+  }
+  chat::StateResult<void> done;
+  if (entry.kind == raft::EntryKind::founding) {
+    const auto founding = raft::decode_founding(entry.data.view());
+    base::ensure(founding.has_value(), "entry 1 decodes: it was checked before it was stored");
+    done = state_->apply_founding(entry.index, founding->cluster_id, founding->state_seed);
+  } else {
+    done = state_->apply_nothing(entry.index);
+  }
+  if (!done) {
+    return std::unexpected(std::move(done.error()));
+  }
+  return chat::Applied{};
+}
+
+bool Applier::apply_one(ApplyItem& item) {
+  base::ensure(item.entry.index == received_.next(), "committed entries come in order and without a gap");
+  received_ = item.entry.index;
+  // A state that was opened late may be ahead of what has come.
+  if (item.entry.index <= state_->applied()) {
+    executed_ = item.entry.index;
+    return true;
+  }
+  auto applied = run(item.entry);
+  if (!applied) {
+    broke(applied.error());
+    return false;
+  }
+  executed_ = item.entry.index;
+  if (!open_since_) {
+    open_since_ = steady_now();
+  }
+  std::ranges::move(applied->events, std::back_inserter(events_));
+  if (auto* write = std::get_if<PendingWritePtr>(&item.writer)) {
+    (*write)->done(std::move(applied->result));
+  } else if (const auto* remote = std::get_if<RemoteWriter>(&item.writer)) {
+    outlet_.reply(*remote, std::move(applied->result));
+  }
+  return true;
+}
+
+void Applier::apply(std::vector<ApplyItem> items) {
+  std::vector<PendingWritePtr> writes;
+  std::vector<RemoteWriter> remote;
+  for (ApplyItem& item : items) {
+    if (state_ && apply_one(item)) {
+      // A commit that fails takes nothing back from this entry's writer, who has its result.
+      if (state_->uncommitted_entries() >= limits_.commit_entries) {
+        static_cast<void>(commit());
+      }
+      continue;
+    }
+    // The entry is in the log; its result is asked for again where somebody can apply it.
+    received_ = std::max(received_, item.entry.index);
+    if (auto* write = std::get_if<PendingWritePtr>(&item.writer)) {
+      (*write)->may_have_happened = true;
+      writes.push_back(std::move(*write));
+    } else if (const auto* origin = std::get_if<RemoteWriter>(&item.writer)) {
+      remote.push_back(*origin);
+    }
+  }
+  publish_events();
+  note_progress();
+  if (!writes.empty() || !remote.empty()) {
+    outlet_.give_back(std::move(writes), std::move(remote));
+  }
+}
+
+// Rule 3: what was given out once is never given out again, whatever was rolled back since; being committed
+// and stored in the log, it comes out the same when it is run again.
+void Applier::publish_events() {
+  std::vector<chat::SharedEvent> events = std::exchange(events_, {});
+  if (executed_ <= published_) {
+    return;
+  }
+  std::erase_if(events, [this](const chat::SharedEvent& event) { return event->position <= published_; });
+  published_ = executed_;
+  outlet_.publish(published_, std::move(events));
+}
+
+void Applier::broke(const chat::StateError& error) {
+  // What ran before the entry that failed was given out to its writers already.
+  publish_events();
+  state_.reset();
+  open_since_.reset();
+  reopen_at_ = steady_now() + reopen_delay_;
+  reopen_delay_ = std::min(2 * reopen_delay_, kLongestReopenDelay);
+  outlet_.cannot_apply(error.what);
+  // Linearizable reads cannot be answered here (rule 16).
+  fail_waiting_reads("STATE_FAILED", "This node cannot apply what is committed: " + error.what);
+}
+
+bool Applier::commit() {
+  open_since_.reset();
+  if (auto done = state_->commit(); !done) {
+    broke(done.error());
+    return false;
+  }
+  if (auto done = state_->checkpoint_if_due(); !done) {
+    broke(done.error());
+    return false;
+  }
+  reopen_delay_ = limits_.reopen_after;
+  note_progress();
+  return true;
+}
+
+void Applier::serve(ReadyReads reads) {
+  if (!state_) {
+    for (PendingRead& read : reads.reads) {
+      fail(read, base::Code::unavailable, "STATE_FAILED", "This node cannot apply what is committed.");
+    }
+    return;
+  }
+  waiting_reads_.push_back(std::move(reads));
+}
+
+void Applier::serve_stale(PendingRead read) {
+  // A failed commit does not stand in the way: the snapshot is older then, and its age says so.
+  if (state_ && state_->uncommitted_entries() > 0) {
+    static_cast<void>(commit());
+  }
+  outlet_.read(std::move(read));
+}
+
+void Applier::serve_ready() {
+  if (!state_ || waiting_reads_.empty()) {
+    return;
+  }
+  const base::Position applied = state_->applied();
+  const bool needs_commit = std::ranges::any_of(waiting_reads_, [&](const ReadyReads& group) {
+    return group.position <= applied && !group.reads.empty();
+  });
+  if (needs_commit && state_->uncommitted_entries() > 0 && !commit()) {
+    return;
+  }
+  const base::Position readable = state_->uncommitted_entries() == 0
+                                      ? applied
+                                      : base::Position(progress_.committed.load(std::memory_order_relaxed));
+  std::vector<ReadyReads> left;
+  for (ReadyReads& group : waiting_reads_) {
+    if (group.position > readable) {
+      left.push_back(std::move(group));
+      continue;
+    }
+    freshness_.as_of(group.asked_at);
+    for (PendingRead& read : group.reads) {
+      outlet_.read(std::move(read));
+    }
+  }
+  waiting_reads_ = std::move(left);
+}
+
+SteadyTime Applier::next_wakeup(SteadyTime now) const {
+  SteadyTime next = now + std::chrono::seconds(1);
+  if (open_since_) {
+    next = std::min(next, *open_since_ + limits_.commit_after);
+  }
+  if (reopen_at_) {
+    next = std::min(next, *reopen_at_);
+  }
+  return next;
+}
+
+void Applier::idle(SteadyTime now) {
+  serve_ready();
+  if (state_ && open_since_ && now - *open_since_ >= limits_.commit_after && commit()) {
+    serve_ready();
+  }
+  if (!state_ && reopen_at_ && now >= *reopen_at_) {
+    try_reopen(now);
+  }
+  const auto is_late = [now](const PendingRead& read) { return read.deadline <= now; };
+  for (ReadyReads& group : waiting_reads_) {
+    for (PendingRead& read : group.reads) {
+      if (is_late(read)) {
+        fail(read, base::Code::deadline_exceeded, "DEADLINE_EXCEEDED", "The read was not answered in time.");
+      }
+    }
+    std::erase_if(group.reads, is_late);
+  }
+}
+
+void Applier::try_reopen(SteadyTime now) {
+  auto opened = chat::StateMachine::open(options_);
+  if (!opened) {
+    reopen_at_ = now + reopen_delay_;
+    reopen_delay_ = std::min(2 * reopen_delay_, kLongestReopenDelay);
+    return;
+  }
+  state_ = std::move(*opened);
+  if (!catch_up()) {
+    return;
+  }
+  reopen_at_.reset();
+  outlet_.cannot_apply("");
+}
+
+bool Applier::catch_up() {
+  while (state_->applied() < received_) {
+    auto entries = outlet_.read_log(state_->applied().next());
+    if (!entries || entries->empty()) {
+      broke({.what = entries ? "the log no longer has the entries after the state" : entries.error()});
+      return false;
+    }
+    for (const raft::Entry& entry : *entries) {
+      if (entry.index > received_) {
+        break;
+      }
+      auto applied = run(entry);
+      if (!applied) {
+        broke(applied.error());
+        return false;
+      }
+      executed_ = entry.index;
+      std::ranges::move(applied->events, std::back_inserter(events_));
+    }
+    publish_events();
+    if (!commit()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void Applier::note_progress() {
+  if (!state_) {
+    return;
+  }
+  progress_.applied.store(state_->applied().value(), std::memory_order_release);
+  if (state_->uncommitted_entries() == 0) {
+    progress_.committed.store(state_->applied().value(), std::memory_order_release);
+  }
+  progress_.has_sweep_work.store(state_->has_sweep_work(), std::memory_order_relaxed);
+  progress_.next_expiry_ms.store(state_->next_expiry_cluster_time_ms().value_or(INT64_MAX),
+                                 std::memory_order_relaxed);
+}
+
+void Applier::stop() {
+  if (state_ && commit()) {
+    serve_ready();
+  }
+  abandon();
+}
+
+void Applier::abandon() {
+  fail_waiting_reads("SHUTTING_DOWN", "This node is shutting down.");
+  state_.reset();
+}
+
+void Applier::fail_waiting_reads(const std::string& reason, const std::string& message) {
+  for (ReadyReads& group : std::exchange(waiting_reads_, {})) {
+    for (PendingRead& read : group.reads) {
+      fail(read, base::Code::unavailable, reason, message);
+    }
+  }
+}
+
+}  // namespace parley::node

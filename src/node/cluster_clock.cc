@@ -1,0 +1,73 @@
+#include "node/cluster_clock.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace parley::node {
+namespace {
+
+std::int64_t steady_ms(SteadyTime now) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+}
+
+}  // namespace
+
+void ClusterClock::saw(const chat::Stamp& stamp) {
+  if (stamp.cluster_time_ms > last_in_log_.cluster_time_ms) {
+    last_in_log_ = stamp;
+  }
+}
+
+void ClusterClock::became_leader(SteadyTime now) {
+  leading_since_ = now;
+  cluster_time_at_start_ms_ = last_in_log_.cluster_time_ms;
+}
+
+void ClusterClock::own_wall(std::int64_t unix_ms, SteadyTime now) {
+  own_offset_ms_ = unix_ms - steady_ms(now);
+}
+
+void ClusterClock::voter_wall(base::NodeId voter, std::int64_t unix_ms, SteadyTime now) {
+  voter_offsets_ms_[voter] = unix_ms - steady_ms(now);
+}
+
+void ClusterClock::leader_wall(std::int64_t unix_ms, SteadyTime now) {
+  leader_offset_ms_ = unix_ms - steady_ms(now);
+}
+
+std::optional<std::int64_t> ClusterClock::median_offset_ms() const {
+  std::vector<std::int64_t> offsets;
+  if (own_offset_ms_) {
+    offsets.push_back(*own_offset_ms_);
+  }
+  for (const auto& [voter, offset_ms] : voter_offsets_ms_) {
+    offsets.push_back(offset_ms);
+  }
+  if (offsets.empty()) {
+    return std::nullopt;
+  }
+  std::ranges::sort(offsets);
+  return offsets[(offsets.size() - 1) / 2];
+}
+
+chat::Stamp ClusterClock::stamp(SteadyTime now) {
+  const chat::Stamp next{.cluster_time_ms = cluster_time_ms(now), .wall_unix_ms = wall_unix_ms(now, true)};
+  saw(next);
+  return next;
+}
+
+std::int64_t ClusterClock::cluster_time_ms(SteadyTime now) const {
+  const std::int64_t elapsed_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now - leading_since_).count();
+  return std::max(last_in_log_.cluster_time_ms, cluster_time_at_start_ms_ + elapsed_ms);
+}
+
+std::int64_t ClusterClock::wall_unix_ms(SteadyTime now, bool is_leader) const {
+  // A new leader that has heard no other clock yet goes on with what the last leader said.
+  if (leader_offset_ms_ && (!is_leader || voter_offsets_ms_.empty())) {
+    return steady_ms(now) + *leader_offset_ms_;
+  }
+  return steady_ms(now) + median_offset_ms().value_or(0);
+}
+
+}  // namespace parley::node

@@ -1,0 +1,132 @@
+#include "node/node_folder.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "node/stamped_entry.h"
+#include "raft/codec.h"
+
+namespace parley::node {
+namespace {
+
+constexpr const char* kStateFile = "state.db";
+
+// A log that was lost takes its state with it: the entries that follow will be another history's.
+std::expected<void, std::string> set_state_aside(wal::FileSystem& files, const std::string& path) {
+  const auto names = files.list(path);
+  if (!names) {
+    return std::unexpected(names.error().describe());
+  }
+  std::size_t attempt = 0;
+  const auto is_taken = [&](const std::string& name) {
+    return std::ranges::find(*names, name) != names->end();
+  };
+  while (is_taken(fmt::format("{}.of-lost-log-{}", kStateFile, attempt))) {
+    ++attempt;
+  }
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    const std::string name = fmt::format("{}{}", kStateFile, suffix);
+    if (!is_taken(name)) {
+      continue;
+    }
+    const std::string aside = fmt::format("{}.of-lost-log-{}{}", kStateFile, attempt, suffix);
+    if (auto done = files.rename(path + "/" + name, path + "/" + aside); !done) {
+      return std::unexpected(done.error().describe());
+    }
+    spdlog::warn("{}/{} belongs to a log that is gone; kept as {}", path, name, aside);
+  }
+  if (auto done = files.sync_folder(path); !done) {
+    return std::unexpected(done.error().describe());
+  }
+  return {};
+}
+
+std::expected<std::optional<raft::Founding>, std::string> read_founding(const wal::Log& log,
+                                                                        const raft::RecoveredLog& recovered) {
+  if (recovered.last.is_none()) {
+    return std::nullopt;
+  }
+  const auto entries = log.read(raft::Index(1), 1);
+  if (!entries) {
+    return std::unexpected(entries.error().describe());
+  }
+  if (entries->empty() || entries->front().index != raft::Index(1)) {
+    return std::unexpected("the log does not begin with entry 1");
+  }
+  auto founding = raft::decode_founding(entries->front().data.view());
+  if (!founding) {
+    return std::unexpected("entry 1 of the log does not decode: " + founding.error());
+  }
+  return std::move(*founding);
+}
+
+chat::Stamp newest_stamp(const raft::RecoveredLog& log, chat::Stamp of_state) {
+  for (auto entry = log.entries.rbegin(); entry != log.entries.rend(); ++entry) {
+    if (entry->kind != raft::EntryKind::command) {
+      continue;
+    }
+    const auto stamped = read_stamped_entry(entry->data.view());
+    return stamped && stamped->stamp > of_state ? stamped->stamp : of_state;
+  }
+  return of_state;
+}
+
+// Rule 16: whatever is wrong with the state, the node can still store, vote and forward.
+void open_state(OpenedFolder& folder) {
+  auto opened = chat::StateMachine::open(folder.state_options);
+  if (!opened) {
+    folder.why_no_state = "the state cannot be opened: " + opened.error().what;
+    return;
+  }
+  const base::Position applied = (*opened)->applied();
+  if (applied < folder.recovered.log.compaction.index) {
+    folder.why_no_state =
+        fmt::format("the state is older than the log: it ends at entry {}, the log begins after {}",
+                    applied.value(), folder.recovered.log.compaction.index.value());
+    return;
+  }
+  folder.state = std::move(*opened);
+}
+
+}  // namespace
+
+std::expected<OpenedFolder, std::string> open_folder(wal::FileSystem& files, const std::string& path,
+                                                     wal::Options log_options, std::string sqlite_vfs) {
+  if (auto made = files.make_folder(path); !made) {
+    return std::unexpected(made.error().describe());
+  }
+  auto opened = wal::Log::open(files, path + "/log", log_options);
+  if (!opened) {
+    return std::unexpected(opened.error().describe());
+  }
+  OpenedFolder folder{.log = std::move(opened->log), .recovered = std::move(opened->recovered)};
+  if (folder.recovered.log.last.is_none()) {
+    if (auto done = set_state_aside(files, path); !done) {
+      return std::unexpected(done.error());
+    }
+  }
+  auto founding = read_founding(folder.log, folder.recovered.log);
+  if (!founding) {
+    return std::unexpected(founding.error());
+  }
+  folder.founding = std::move(*founding);
+  const std::string& live = folder.recovered.live_state_file;
+  folder.state_options = {.path = path + "/" + (live.empty() ? kStateFile : live),
+                          .vfs = std::move(sqlite_vfs)};
+  open_state(folder);
+  if (folder.state && folder.state->applied() > folder.recovered.log.last) {
+    return std::unexpected(fmt::format(
+        "{} has applied entry {}, but the log ends at {}: they do not belong together. Is one of them an old "
+        "copy?",
+        folder.state_options.path, folder.state->applied().value(), folder.recovered.log.last.value()));
+  }
+  folder.applied_at_start = folder.state ? folder.state->applied() : folder.recovered.log.compaction.index;
+  folder.last_stamp =
+      newest_stamp(folder.recovered.log, folder.state ? folder.state->last_stamp() : chat::Stamp{});
+  return folder;
+}
+
+}  // namespace parley::node

@@ -1,0 +1,115 @@
+// What waits inside a node: writes for their entry to be applied, reads for their barrier. Each holds a place
+// in a bounded number of them (P6) until it is answered. Owned by: whichever stage has it; it is moved, never
+// shared.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/payload.h"
+#include "node/chat_node.h"
+#include "raft/types.h"
+
+namespace parley::node {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+// Counts what is under way; full: overload is answered at once. Any thread.
+class Places {
+ public:
+  explicit Places(std::size_t capacity) : capacity_(capacity) {}
+  Places(const Places&) = delete;
+  Places& operator=(const Places&) = delete;
+
+  [[nodiscard]] bool try_take() {
+    if (taken_.fetch_add(1, std::memory_order_relaxed) < capacity_) {
+      return true;
+    }
+    taken_.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  void give_back() { taken_.fetch_sub(1, std::memory_order_relaxed); }
+  [[nodiscard]] std::size_t taken() const { return taken_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::size_t capacity() const { return capacity_; }
+
+ private:
+  const std::size_t capacity_;
+  std::atomic<std::size_t> taken_{0};
+};
+
+// One place, given back when destroyed.
+class Place {
+ public:
+  Place() = default;
+  // Nothing: all are taken.
+  [[nodiscard]] static std::optional<Place> take(const std::shared_ptr<Places>& places) {
+    if (!places->try_take()) {
+      return std::nullopt;
+    }
+    return Place(places);
+  }
+  Place(Place&& other) noexcept : places_(std::move(other.places_)) {}
+  Place& operator=(Place&& other) noexcept {
+    std::swap(places_, other.places_);
+    return *this;
+  }
+  ~Place() {
+    if (places_) {
+      places_->give_back();
+    }
+  }
+
+ private:
+  explicit Place(std::shared_ptr<Places> places) : places_(std::move(places)) {}
+  std::shared_ptr<Places> places_;
+};
+
+// A write that a client of this node waits for.
+struct PendingWrite {
+  base::Payload command;
+  Deadline deadline;
+  WriteCallback done;
+  Place place;
+  // An attempt of it may have reached a leader's log: from here on it is never "refused" by what happens to a
+  // later attempt (rule 6).
+  bool may_have_happened = false;
+};
+using PendingWritePtr = std::unique_ptr<PendingWrite>;
+
+// A write that another node has forwarded to this one.
+struct RemoteWriter {
+  raft::Member origin;
+  std::uint64_t forward_id = 0;
+};
+
+// Who waits for an entry, if anybody.
+using Writer = std::variant<std::monostate, PendingWritePtr, RemoteWriter>;
+
+// A committed entry on its way to the state machine, and who waits for its result.
+struct ApplyItem {
+  raft::Entry entry;
+  Writer writer;
+};
+
+struct PendingRead {
+  ReadMode mode = ReadMode::linearizable;
+  Deadline deadline;
+  ReadCallback done;
+  Place place;
+};
+
+// Reads whose barrier has been answered: good for any state that has applied `position`. Without reads: a
+// probe that only tells how fresh the state is.
+struct ReadyReads {
+  base::Position position;
+  SteadyTime asked_at;  // when this node sent the question that a leader, confirmed by its quorum, answered
+  std::vector<PendingRead> reads;
+};
+
+}  // namespace parley::node

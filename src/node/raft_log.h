@@ -1,0 +1,84 @@
+// RaftLog: the OrderedLog that Parley runs on: a raft::Core, its disk and its peers. Passive: told what
+// happened, it tells its world what to do; take_output() is the one place where the order of durability can
+// be read. Owned by: the core loop. Core thread alone.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <random>
+#include <vector>
+
+#include "node/cluster_clock.h"
+#include "node/ordered_log.h"
+#include "raft/core.h"
+
+namespace parley::node {
+
+// What the log does to the world. None of it blocks.
+class RaftWorld {
+ public:
+  virtual ~RaftWorld() = default;
+  virtual void send(raft::Message message) = 0;
+  // To the disk thread, in order. False: its queue is full, offer it again.
+  [[nodiscard]] virtual bool store(raft::StorageBatch& batch) = 0;
+  [[nodiscard]] virtual bool fetch(raft::FetchRequest& request) = 0;
+};
+
+class RaftLog final : public OrderedLog {
+ public:
+  // `tick`: the real time of one of the core's ticks.
+  RaftLog(raft::Core core, std::chrono::milliseconds tick, RaftWorld& world);
+
+  // OrderedLog
+  [[nodiscard]] std::expected<LogPlace, ProposeRefusal> propose(base::Payload entry) override;
+  void barrier(std::uint64_t barrier_id) override;
+  void applied(base::Position position) override;
+  void may_lead(bool allowed) override;
+  [[nodiscard]] LogStatus status() const override;
+
+  // What happened
+  void found(const raft::Founding& founding);
+  void step(const raft::Message& message);
+  void tick(SteadyTime now);
+  void persisted(std::uint64_t batch_number);
+  void fetched(const raft::FetchRequest& request, std::vector<raft::Entry> entries);
+  // The connection to this peer is known to be dead (rule 10).
+  void connection_lost(const raft::Member& peer, SteadyTime now);
+
+  // Everything that came of it: to the world, and to the rest of the node.
+  [[nodiscard]] LogOutput take_output(SteadyTime now);
+  // When it wants tick() or take_output() though nothing happened; nothing: with the next tick.
+  [[nodiscard]] std::optional<SteadyTime> next_wakeup() const { return campaign_at_; }
+
+  [[nodiscard]] const raft::Core& core() const { return core_; }
+  // Why this node does not lead now, for people; empty: it may.
+  [[nodiscard]] std::string_view why_not_leading() const;
+
+ private:
+  struct Stored {
+    std::uint64_t number = 0;
+    SteadyTime since;
+  };
+
+  void offer_batches();
+  void offer_fetches();
+  void decide_leading(SteadyTime now);
+  void hand_over();
+  [[nodiscard]] std::chrono::milliseconds election_timeout() const;
+
+  raft::Core core_;
+  const std::chrono::milliseconds tick_;
+  RaftWorld& world_;
+  std::deque<raft::StorageBatch> unoffered_batches_;
+  std::deque<raft::FetchRequest> unoffered_fetches_;
+  std::deque<Stored> on_the_way_;  // batches that the disk has not stored yet, oldest first
+  bool can_apply_ = true;
+  bool is_disk_stalled_ = false;
+  bool is_allowed_ = true;                        // what the core was told last
+  std::optional<SteadyTime> handing_over_since_;  // this node leads and must not
+  std::optional<SteadyTime> campaign_at_;         // after the leader's connection was lost
+  std::minstd_rand random_;                       // jitter of campaign_at_
+};
+
+}  // namespace parley::node

@@ -1,0 +1,109 @@
+// WatchHub: gives the events of the state machine to the watches of this node (design.md, Watch). One thread;
+// an idle watch costs a heartbeat now and then and no query.
+//
+// The life of a watch: it waits until this node has applied its start (a node that lags) → its session is
+// checked, and what the ring no longer has is replayed from the state, page by page → it catches up from the
+// ring → live: given each new event. A position too old to replay: one resync, then live. The hub thread
+// alone moves a watch on and calls its sink, so a watch is given each position once, in order.
+//
+// Ends of sessions: the check sees every end up to the snapshot's position; ends after it come as events.
+//
+// Owned by: the replica. publish: the apply thread. watch: any thread.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "node/chat_node.h"
+#include "node/event_ring.h"
+
+namespace parley::node {
+
+struct WatchLimits {
+  std::size_t ring_events = 65'536;
+  std::size_t ring_bytes = 32UL * 1024 * 1024;
+  std::size_t replay_page = 500;
+  std::size_t max_watches = 20'000;
+  std::chrono::milliseconds heartbeat{2000};
+};
+
+class WatchHub {
+ public:
+  // What the hub needs of its node. Any thread.
+  class World {
+   public:
+    virtual ~World() = default;
+    // A read of the state with everything in it that publish() has told of.
+    virtual void read_applied(ReadCallback done) = 0;
+    [[nodiscard]] virtual AsOf as_of() const = 0;  // its position is not looked at
+    [[nodiscard]] virtual bool is_writable() const = 0;
+  };
+
+  // `applied`: where this process begins to apply.
+  WatchHub(World& world, WatchLimits limits, base::Position applied);
+  ~WatchHub();
+  WatchHub(const WatchHub&) = delete;
+  WatchHub& operator=(const WatchHub&) = delete;
+
+  // Everything up to `applied` is committed, stored and run; these are its events that were not told yet.
+  void publish(base::Position applied, std::vector<chat::SharedEvent> events);
+  [[nodiscard]] std::unique_ptr<Subscription> watch(const WatchStart& start, std::shared_ptr<WatchSink> sink);
+  // Ends every watch.
+  void stop();
+
+ private:
+  struct Watch;
+  struct Answer;
+  class Handle;
+  using WatchPtr = std::shared_ptr<Watch>;
+
+  void run();
+  [[nodiscard]] bool turn();  // false: stopping
+  void begin(const WatchPtr& watch);
+  void ask(const WatchPtr& watch);
+  void take_answer(Answer& answer);
+  void deliver(const std::vector<chat::SharedEvent>& events);
+  void move_waiting();
+  void catch_up();
+  void beat();
+  void fall_back();
+  void sweep();
+  // Each returns false if the watch has ended by it.
+  bool give(Watch& watch, const chat::SharedEvent& event);
+  bool heartbeat(Watch& watch);
+  void end(Watch& watch, const base::Error& why);
+  [[nodiscard]] static Answer ask_reader(const WatchPtr& watch, base::Position cursor, bool needs_replay,
+                                         std::size_t page, chat::Reader& reader, base::Position snapshot);
+
+  World& world_;
+  const WatchLimits limits_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  EventRing ring_;                 // guarded by mutex_
+  std::vector<WatchPtr> arrived_;  // guarded by mutex_
+  std::vector<Answer> answers_;    // guarded by mutex_
+  std::size_t watch_count_ = 0;    // guarded by mutex_
+  bool stopping_ = false;          // guarded by mutex_
+
+  // The hub thread alone.
+  std::multimap<chat::AccountId, WatchPtr> watches_;
+  std::vector<WatchPtr> waiting_;      // for this node to reach their start
+  std::vector<WatchPtr> catching_up_;  // checked; the ring has what they miss
+  std::vector<WatchPtr> stuck_;  // the readable state is older than the ring: asked again at the next beat
+  base::Position delivered_;     // live watches have everything up to here
+  bool has_ended_ = false;       // some watch has, since the last sweep
+  std::chrono::steady_clock::time_point next_heartbeat_;
+
+  std::jthread thread_;
+};
+
+}  // namespace parley::node
