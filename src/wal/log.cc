@@ -299,7 +299,7 @@ DiskResult<void> Log::append_all(std::span<const raft::StorageBatch> batches) {
     for (const raft::Entry& entry : batch.entries) state_->add_entry(entry);
   }
   if (state_->batch.empty()) return {};
-  return state_->store(State::Room::leaves_reserve);
+  return state_->store(state_->entries.empty() ? State::Room::uses_reserve : State::Room::leaves_reserve);
 }
 
 DiskResult<void> Log::seal() { return state_->seal(); }

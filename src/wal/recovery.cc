@@ -387,21 +387,19 @@ Checked Reader::write_last_batch_again() {
   return {};
 }
 
-// The zeros must be durable before the place is used again. If their sync fails they stay in memory alone,
-// and the next recovery sees no garbage: so the name keeps it in mind until they are.
+// The zeros must be durable before the place is used again. If their sync fails they stay in the kernel's
+// memory alone, and the next recovery sees no garbage: so the name keeps it in mind until they are. A power
+// failure may undo either rename: the first together with the zeros, so that the garbage is seen again; the
+// second at the cost of zeros that are written once more.
 Checked Reader::drop_torn_tail(Found& found) {
   const std::uint64_t number = found.segment.header.number;
   const std::string in_place = path(segment_file_name(number));
   const std::string tail = path(segment_file_name(number, SegmentName::tail));
-  const auto rename = [this](const std::string& from, const std::string& to) -> DiskResult<void> {
-    if (auto renamed = files_.rename(from, to); !renamed) return renamed;
-    return files_.sync_folder(folder_);
-  };
   if (!found.is_tail) {
-    if (auto renamed = rename(in_place, tail); !renamed) return disk_failed(renamed.error());
+    if (auto renamed = files_.rename(in_place, tail); !renamed) return disk_failed(renamed.error());
   }
   if (auto zeroed = zero_behind(found); !zeroed) return zeroed;
-  if (auto renamed = rename(tail, in_place); !renamed) return disk_failed(renamed.error());
+  if (auto renamed = files_.rename(tail, in_place); !renamed) return disk_failed(renamed.error());
   found.name = segment_file_name(number);
   dropped_ = true;
   return {};

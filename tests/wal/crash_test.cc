@@ -305,7 +305,7 @@ TEST(LogCrash, F_no_space_then_a_restart_then_space_again) {
     {
       auto [log, recovered] = must_open(disk, options(1));
       for (std::uint64_t index = 1; index < 200; ++index) {
-        const raft::StorageBatch next = batch({entry(index, 1, std::string(500, 'f'))});
+        const raft::StorageBatch next = batch({entry(index, 1, std::string(500 - index % 60 * 8, 'f'))});
         if (!log.append(next)) break;
         model.apply(next);
       }

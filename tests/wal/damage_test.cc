@@ -1,7 +1,9 @@
 // Damage, torn tails, lost files, foreign bytes: what recovery makes of a log that is not as it was written.
 #include <gmock/gmock.h>
 
+#include <functional>
 #include <random>
+#include <span>
 
 #include "log_model.h"
 #include "wal/record.h"
@@ -116,10 +118,11 @@ TEST(LogDamage, J17_flipped_bit_anywhere_in_a_sealed_log) {
   }
 }
 
-TEST(LogDamage, F_file_truncated_at_every_length_is_damage) {
+TEST(LogDamage, F_file_truncated_at_every_length_or_grown_is_damage) {
   const SmallLog small = make_small_log();
   for (const auto& [path, content] : small.image) {
-    for (std::size_t size = 0; size < content.size(); ++size) {
+    for (std::size_t size = 0; size <= content.size() + 1; ++size) {
+      if (size == content.size()) continue;
       Image image = small.image;
       image[path].resize(size);
       sim::FaultyFileSystem disk(3);
@@ -282,6 +285,63 @@ TEST(LogDamage, J17_a_body_that_looks_like_a_record_is_none) {
     ASSERT_TRUE(opened) << opened.error().describe();
     EXPECT_EQ(content_of(opened->log, opened->recovered), small.history.back());
   }
+}
+
+// Replaces the segment start of `path` by one with another content, checksums right.
+void change_segment_start(Image& image, const std::string& path,
+                          const std::function<void(SegmentStart&)>& change) {
+  std::string& content = image[path];
+  const auto batch = read_batch(content, kSegmentHeaderBytes, salt_of(content), std::nullopt);
+  ASSERT_TRUE(batch);
+  SegmentStart start = *decode_segment_start(batch->records.front().body);
+  change(start);
+  BatchBuilder builder;
+  for (const RecordView& record : std::span(batch->records).subspan(1)) {
+    if (record.type == RecordType::entry) {
+      builder.add(*decode_entry(record));
+    } else {
+      builder.add(record.type, record.body);
+    }
+  }
+  builder.begin_segment(start);
+  const std::string bytes(builder.finish(salt_of(content), kSegmentHeaderBytes, batch->number));
+  ASSERT_EQ(bytes.size(), batch->end_bytes - kSegmentHeaderBytes) << "the change keeps the size";
+  content.replace(kSegmentHeaderBytes, bytes.size(), bytes);
+}
+
+// A segment is checked against what the ones before it add up to.
+TEST(LogDamage, a_segment_start_that_contradicts_is_damage) {
+  const SmallLog small = make_small_log();
+  const std::string second = std::next(small.image.begin())->first;
+  const std::function<void(SegmentStart&)> changes[] = {
+      [](SegmentStart& start) { start.last = start.last.next(); },
+      [](SegmentStart& start) { start.last_term = start.last_term.next(); },
+      [](SegmentStart& start) { start.hard_state.term = start.hard_state.term.next(); },
+      [](SegmentStart& start) { start.hard_state.voted_for = member(9); },
+  };
+  for (const auto& change : changes) {
+    Image image = small.image;
+    change_segment_start(image, second, change);
+    sim::FaultyFileSystem disk(3);
+    const auto opened = open_image(disk, image);
+    ASSERT_FALSE(opened);
+    EXPECT_THAT(opened.error().describe(),
+                testing::HasSubstr("does not begin where the one before it ended"));
+    EXPECT_EQ(opened.error().damage->file, second);
+  }
+  // Segment 1 begins with nothing.
+  sim::FaultyFileSystem disk(3);
+  make_data_folder(disk);
+  {
+    const auto opened = must_open(disk, kOptions);
+  }
+  Image image = image_of(disk);
+  change_segment_start(image, image.begin()->first, [](SegmentStart& start) {
+    start.last = raft::Index(5);
+    start.last_term = raft::Term(1);
+  });
+  sim::FaultyFileSystem other(3);
+  EXPECT_FALSE(open_image(other, image));
 }
 
 // Every batch of the image again, one of them changed, all checksums right: as if a program with a bug, or
