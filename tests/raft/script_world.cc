@@ -225,6 +225,7 @@ std::string ScriptWorld::cluster(const Command& command) {
                                     .data = Payload(encode(founding))}}});
       made.applied = made.disk.entries();
       made.applied_index = Index(1);
+      committed_.emplace(Index(1), made.applied.front());
     }
     start(made, 1);
   }
@@ -269,21 +270,39 @@ void ScriptWorld::start(ScriptNode& started, std::uint64_t seed) const {
   started.core.emplace(started.config, started.disk.recover(cached_entries_), started.applied_index);
 }
 
-// crash 1: what was not stored is gone, and so is what the process knew.
+// The oldest batch reaches the disk.
+void ScriptWorld::store(ScriptNode& node) {
+  node.disk.store(node.writes.front());
+  if (node.writes.front().installed) node.applied_before_install.reset();
+  node.writes.pop_front();
+}
+
+// crash 1 [stored=N]: what was not stored is gone, and so is what the process knew. The first N batches had
+// reached the disk without anybody having heard of it.
 std::string ScriptWorld::crash(const Command& command) {
   for (const std::string& name : command.words) {
-    node(name).core.reset();
-    node(name).writes.clear();
+    ScriptNode& crashing = node(name);
+    for (std::uint64_t left = command.number("stored", 0); left > 0 && !crashing.writes.empty(); --left) {
+      store(crashing);
+    }
+    if (crashing.applied_before_install) {
+      crashing.applied = *std::exchange(crashing.applied_before_install, std::nullopt);
+      crashing.applied_index = crashing.applied.empty() ? Index() : crashing.applied.back().index;
+    }
+    crashing.core.reset();
+    crashing.writes.clear();
     before_.erase(name);
   }
   return "";
 }
 
-// restart 1 [applied=N]: from its disk; the state machine has lost what it did after entry N.
+// restart 1 [lose=N]: from its disk; the state machine, which commits lazily, has lost the last N entries.
 std::string ScriptWorld::restart(const Command& command) {
   for (const std::string& name : command.words) {
     ScriptNode& started = node(name);
-    started.applied_index = Index(command.number("applied", started.applied_index.value()));
+    const std::uint64_t lost = std::min(command.number("lose", 0), started.applied_index.value());
+    started.applied_index =
+        std::max(started.disk.compaction.index, Index(started.applied_index.value() - lost));
     std::erase_if(started.applied, [&](const Entry& entry) { return entry.index > started.applied_index; });
     before_.erase(name);
     start(started, started.config.seed + 1);
@@ -300,7 +319,11 @@ std::string ScriptWorld::call(const Command& command) {
   if (command.name == "step-down") called.step_down();
   if (command.name == "may-campaign") called.may_campaign(command.text("allowed", "true") == "true");
   if (command.name == "transfer") called.transfer_leadership(parse_member(command.text("to", "")));
-  if (command.name == "read") called.read(command.number("id", 1));
+  if (command.name == "read") {
+    const std::uint64_t id = command.number("id", 1);
+    reads_[{command.words.at(0), id}] = committed_.empty() ? Index() : committed_.rbegin()->first;
+    called.read(id);
+  }
   if (command.name == "found") {
     Configuration configuration = parse_configuration(command);
     configuration.leaves_joint_by_itself = false;
@@ -336,10 +359,11 @@ std::string ScriptWorld::tick(const Command& command) {
   return "";
 }
 
-// compact 1 index=N: the state machine's state is synced up to there.
+// compact 1 [index=N]: the state machine's state is synced up to there (to what it has applied).
 std::string ScriptWorld::compact(const Command& command) {
   ScriptNode& compacting = node(command.words.at(0));
-  const Index index(command.number("index", 0));
+  const Index index(command.number("index", compacting.applied_index.value()));
+  if (index <= compacting.disk.compaction.index) return "";
   const CompactionPoint point{.index = index,
                               .term = compacting.core->term_at(index).value(),
                               .configuration = compacting.core->configuration_at(index)};
@@ -354,10 +378,13 @@ std::string ScriptWorld::install(const Command& command) {
   if (!installing.snapshot) return "nothing was offered\n";
   const SnapshotWanted wanted = *std::exchange(installing.snapshot, std::nullopt);
   if (!installing.core->install(wanted.point)) return "not ahead of what is committed here\n";
-  const ScriptNode& source = node(describe(wanted.from).substr(1));
-  std::erase_if(installing.applied, [&](const Entry&) { return true; });
-  std::ranges::copy_if(source.applied, std::back_inserter(installing.applied),
-                       [&](const Entry& entry) { return entry.index <= wanted.point.index; });
+  std::erase_if(installing.applied,
+                [&](const Entry& entry) { return entry.index > installing.applied_index; });
+  if (!installing.applied_before_install) installing.applied_before_install = installing.applied;
+  installing.applied.clear();
+  for (const auto& [index, entry] : committed_) {
+    if (index <= wanted.point.index) installing.applied.push_back(entry);
+  }
   installing.applied_index = wanted.point.index;
   return "";
 }
@@ -410,6 +437,8 @@ std::string ScriptWorld::take_output(ScriptNode& from) {
     from.core->applied(from.applied_index);
   }
   for (const ReadReady& read : output.reads) {
+    const Index acknowledged = reads_[{describe(from.config.self).substr(1), read.read_id}];
+    if (read.index && *read.index < acknowledged) answer += "  BROKEN: a stale read\n";
     answer += read.index ? fmt::format("  read {} at {}\n", read.read_id, read.index->value())
                          : fmt::format("  read {} failed\n", read.read_id);
   }
@@ -437,11 +466,10 @@ std::string ScriptWorld::persist(const Command& command) {
   for (const std::string& name : names(command)) {
     ScriptNode& writing = node(name);
     for (std::uint64_t left = command.number("count", writing.writes.size()); left > 0; --left) {
-      const StorageBatch batch = writing.writes.front();
-      writing.writes.pop_front();
-      writing.disk.store(batch);
-      writing.core->persisted(batch.number);
-      answer += fmt::format("{} stored #{}\n", describe(writing.config.self), batch.number);
+      const std::uint64_t number = writing.writes.front().number;
+      store(writing);
+      writing.core->persisted(number);
+      answer += fmt::format("{} stored #{}\n", describe(writing.config.self), number);
     }
   }
   return answer;
@@ -457,10 +485,10 @@ std::string ScriptWorld::report_persisted(const Command& command) {
 std::string ScriptWorld::apply(const Command& command) {
   ScriptNode& applying = node(command.words.at(0));
   if (command.has("hold")) applying.holds_apply = command.text("hold", "") == "true";
-  if (command.has("up_to")) {
-    applying.applied_index = Index(command.number("up_to", 0));
-    applying.core->applied(applying.applied_index);
-  }
+  const Index given = applying.core->machine().unapplied.given();
+  if (command.has("up_to")) applying.applied_index = Index(command.number("up_to", 0));
+  if (!applying.holds_apply) applying.applied_index = given;
+  applying.core->applied(applying.applied_index);
   return "";
 }
 
@@ -558,10 +586,9 @@ std::string ScriptWorld::stabilize(const Command& command) {
       moved |= !said.empty();
       answer += said;
       while (!moving.writes.empty()) {
-        const StorageBatch batch = moving.writes.front();
-        moving.writes.pop_front();
-        moving.disk.store(batch);
-        moving.core->persisted(batch.number);
+        const std::uint64_t number = moving.writes.front().number;
+        store(moving);
+        moving.core->persisted(number);
       }
       if (moving.holds_fetches) continue;
       for (const FetchRequest& request : std::exchange(moving.fetches, {})) {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "raft/core.h"
@@ -52,6 +53,8 @@ struct ScriptNode {
   std::optional<Core> core;         // nothing: crashed
   std::vector<Entry> applied;       // by the state machine; survives a crash
   Index applied_index;
+  // What the state machine goes back to if the log never records that a snapshot took its place.
+  std::optional<std::vector<Entry>> applied_before_install;
   std::optional<SnapshotWanted> snapshot;
   std::vector<FetchRequest> fetches;
   bool holds_fetches = false;
@@ -62,6 +65,8 @@ class ScriptWorld {
  public:
   // The answer to one line of a script. A broken invariant is part of it, in capitals.
   [[nodiscard]] std::string run(const std::string& line);
+
+  [[nodiscard]] const std::map<std::string, ScriptNode>& nodes() const { return nodes_; }
 
  private:
   using Handler = std::string (ScriptWorld::*)(const Command&);
@@ -100,6 +105,7 @@ class ScriptWorld {
   std::vector<std::string> names(const Command& command) const;
   std::string take_output(ScriptNode& from);
   std::string take_messages(ScriptNode& from, Output& output);
+  static void store(ScriptNode& node);
   void start(ScriptNode& node, std::uint64_t seed) const;
   bool matches(const Message& message, const Command& command) const;
   std::string check();
@@ -112,7 +118,8 @@ class ScriptWorld {
   std::size_t cached_entries_ = 1000;
   std::map<std::string, Core> before_;  // each core as it was after the last command
   std::map<Term, Member> leaders_;      // of each term, ever
-  std::map<Index, Entry> committed_;    // ever given out by anybody
+  std::map<std::pair<std::string, std::uint64_t>, Index> reads_;  // what was acknowledged when each began
+  std::map<Index, Entry> committed_;                              // ever given out by anybody
 };
 
 }  // namespace parley::raft::testing
