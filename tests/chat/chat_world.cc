@@ -205,6 +205,11 @@ std::size_t World::sweep_all() {
   return sweeps;
 }
 
+std::string World::dumped(const std::vector<std::string>& without) {
+  EXPECT_TRUE(machine_->commit().has_value());
+  return dump(path(), without);
+}
+
 Reader& World::read() {
   EXPECT_TRUE(machine_->commit().has_value());
   if (!reader_) {

@@ -86,6 +86,8 @@ class World {
   // Sweeps until nothing is left; how many that took.
   std::size_t sweep_all();
 
+  // dump of everything applied.
+  [[nodiscard]] std::string dumped(const std::vector<std::string>& without = {});
   // A reader in a new snapshot of everything applied.
   [[nodiscard]] Reader& read();
   [[nodiscard]] std::vector<MessageId> ids(const User& user, MessageQuery query = {});
