@@ -201,7 +201,24 @@ void InMemoryTransport::run() {
     for (InMemoryPacket& packet : packets) {
       take(packet);
     }
+    notice_closed();
     dial(steady_now());
+  }
+}
+
+// Who sends to a process that is gone learns it as soon as the network lets the answer through.
+void InMemoryTransport::notice_closed() {
+  std::vector<EndpointPtr> closed;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [id, link] : links_) {
+      if (link.to->is_closed() && !network_.is_cut(self_->id(), id)) {
+        closed.push_back(link.to);
+      }
+    }
+  }
+  for (const EndpointPtr& endpoint : closed) {
+    break_links(endpoint, LinkLoss::closed);
   }
 }
 

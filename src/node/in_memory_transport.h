@@ -73,6 +73,7 @@ class InMemoryTransport final : public Transport {
   };
 
   void run();
+  void notice_closed();
   void dial(std::chrono::steady_clock::time_point now);
   void break_links(const EndpointPtr& with, LinkLoss why);
   void take(struct InMemoryPacket& packet);

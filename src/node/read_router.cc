@@ -61,6 +61,10 @@ void ReadRouter::on_status(const LogStatus& status, SteadyTime now) {
   if (has_leader_ && !status.leader) {
     leaderless_since_ = now;
   }
+  // The first probe of a new leader leaves with the next tick.
+  if (!has_leader_ && status.leader) {
+    last_asked_ = now - limits_.probe;
+  }
   has_leader_ = status.leader.has_value();
   // What was asked of another leader may never be answered.
   for (auto& [id, asked] : asked_) {

@@ -1,0 +1,334 @@
+// Nodes are killed, cut off and filled up under load: nothing acknowledged is lost or doubled, and every node
+// shows one order. The names say which line of the safety list each test is.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "tests/node/cluster.h"
+#include "tests/node/failing_vfs.h"
+#include "tests/node/load.h"
+#include "tests/support/wait_until.h"
+
+namespace parley::node::testing {
+namespace {
+
+using parley::testing::wait_until;
+using ::testing::ElementsAre;
+
+std::vector<Replica*> replicas(TestCluster& cluster) {
+  std::vector<Replica*> nodes;
+  for (std::uint32_t id = 1; id <= cluster.size(); ++id) {
+    nodes.push_back(&cluster.node(id));
+  }
+  return nodes;
+}
+
+// Every acknowledged message once, each client's in its own order, the same everywhere.
+void expect_exactly_once(TestCluster& cluster, const Load& load, const TestUser& user) {
+  const std::vector<std::string> inbox = cluster.inbox(1, ReadMode::linearizable, user);
+  std::map<std::string, std::size_t> place;
+  for (std::size_t i = 0; i < inbox.size(); ++i) {
+    EXPECT_TRUE(place.emplace(inbox[i], i).second) << inbox[i] << " is there twice";
+  }
+  for (const ClientHistory& history : load.histories()) {
+    std::size_t before = 0;
+    for (const std::string& body : history.acknowledged) {
+      const auto found = place.find(body);
+      if (found == place.end()) {
+        ADD_FAILURE() << body << " was acknowledged and is lost";
+        continue;
+      }
+      EXPECT_GE(found->second, before) << body << " is out of order";
+      before = found->second;
+    }
+  }
+  for (std::uint32_t id = 2; id <= cluster.size(); ++id) {
+    EXPECT_EQ(cluster.inbox(id, ReadMode::linearizable, user), inbox)
+        << "node " << id << " shows another history";
+  }
+}
+
+void wait_for_more(const Load& load, std::uint64_t more) {
+  const std::uint64_t from = load.acknowledged();
+  EXPECT_TRUE(wait_until([&] { return load.acknowledged() >= from + more; }))
+      << "the cluster takes no writes";
+}
+
+TEST(Failover, AKilledLeaderUnderLoadLosesAndDoublesNothing) {
+  TestCluster cluster(3);
+  cluster.start_all();
+  static_cast<void>(cluster.wait_for_leader());
+  const TestUser anna = cluster.make_user(1, "anna");
+  Load load(replicas(cluster), anna, 6);
+  for (int round = 0; round < 4; ++round) {
+    wait_for_more(load, 200);
+    const std::uint32_t leader = cluster.wait_for_leader();
+    load.set_node(leader - 1, nullptr);
+    cluster.kill(leader);
+    wait_for_more(load, 200);
+    cluster.start(leader);
+    load.set_node(leader - 1, &cluster.node(leader));
+  }
+  wait_for_more(load, 200);
+  load.stop();
+  cluster.wait_until_equal();
+  expect_exactly_once(cluster, load, anna);
+}
+
+TEST(Failover, AnyTwoOfFiveMayDie) {
+  TestCluster cluster(5);
+  cluster.start_all();
+  static_cast<void>(cluster.wait_for_leader());
+  const TestUser anna = cluster.make_user(1, "anna");
+  Load load(replicas(cluster), anna, 6);
+  wait_for_more(load, 100);
+  const std::uint32_t leader = cluster.wait_for_leader();
+  const std::uint32_t other = leader % 5 + 1;
+  for (const std::uint32_t id : {leader, other}) {
+    load.set_node(id - 1, nullptr);
+    cluster.kill(id);
+  }
+  wait_for_more(load, 100);
+  for (const std::uint32_t id : {leader, other}) {
+    cluster.start(id);
+    load.set_node(id - 1, &cluster.node(id));
+  }
+  wait_for_more(load, 100);
+  load.stop();
+  cluster.wait_until_equal();
+  expect_exactly_once(cluster, load, anna);
+}
+
+TEST(Failover, AllKilledAtOnceAndBack) {
+  TestCluster cluster(3);
+  cluster.start_all();
+  static_cast<void>(cluster.wait_for_leader());
+  const TestUser anna = cluster.make_user(1, "anna");
+  Load load(replicas(cluster), anna, 4);
+  wait_for_more(load, 300);
+  for (std::uint32_t id = 1; id <= 3; ++id) {
+    load.set_node(id - 1, nullptr);
+  }
+  for (std::uint32_t id = 1; id <= 3; ++id) {
+    cluster.kill(id);
+  }
+  for (std::uint32_t id = 1; id <= 3; ++id) {
+    cluster.start(id);
+    load.set_node(id - 1, &cluster.node(id));
+  }
+  wait_for_more(load, 100);
+  load.stop();
+  expect_exactly_once(cluster, load, anna);
+}
+
+TEST(Failover, ALeaderInAMinorityAcknowledgesNothingAndItsWritesHappenOnceOrNever) {
+  TestCluster cluster(3);
+  cluster.start_all();
+  const std::uint32_t leader = cluster.wait_for_leader();
+  const TestUser anna = cluster.make_user(leader, "anna");
+  EXPECT_TRUE(wait_until([&] { return cluster.node(leader).status().as_of.age_ms.has_value(); }));
+  cluster.network().isolate(base::NodeId(leader));
+  const auto cut_off = cluster.message(anna, anna, "into the void");
+  const auto result = cluster.write(leader, cut_off, std::chrono::seconds(3));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().outcome, base::Outcome::unknown);
+  const auto linearizable =
+      cluster.read(leader, ReadMode::linearizable, [](chat::Reader&) {}, std::chrono::seconds(3));
+  EXPECT_FALSE(linearizable) << "a cut off node cannot know what is newest";
+  const auto stale = cluster.read(leader, ReadMode::stale, [](chat::Reader&) {});
+  ASSERT_TRUE(stale);
+  EXPECT_GE(stale->age_ms.value_or(0), 2000U);
+  // The majority goes on.
+  const std::uint32_t other = cluster.other_than(leader);
+  const auto meanwhile = cluster.write_until_known(other, cluster.message(anna, anna, "meanwhile"));
+  EXPECT_TRUE(meanwhile && meanwhile->verdict == chat::Verdict::done);
+  cluster.network().heal();
+  const auto again = cluster.write_until_known(leader, cut_off);
+  EXPECT_TRUE(again && again->verdict == chat::Verdict::done);
+  cluster.wait_until_equal();
+  EXPECT_THAT(cluster.inbox(leader, ReadMode::linearizable, anna), ElementsAre("meanwhile", "into the void"));
+}
+
+TEST(Failover, TwoOfThreeDeadStaleReadsWorkAndWritesAreRefused) {
+  TestCluster cluster(3);
+  cluster.start_all();
+  static_cast<void>(cluster.wait_for_leader());
+  const TestUser anna = cluster.make_user(1, "anna");
+  ASSERT_TRUE(cluster.write(1, cluster.message(anna, anna, "note")));
+  cluster.wait_until_equal();
+  cluster.kill(2);
+  cluster.kill(3);
+  EXPECT_TRUE(wait_until([&] { return !cluster.node(1).status().writable; }));
+  EXPECT_THAT(cluster.inbox(1, ReadMode::stale, anna), ElementsAre("note"));
+  const auto refused = cluster.write(1, cluster.message(anna, anna, "lost?"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, base::Code::unavailable);
+  EXPECT_TRUE(wait_until([&] {
+    return cluster.node(1).status().trouble == "no leader: a majority of the nodes cannot be reached";
+  }));
+  cluster.start(2);
+  EXPECT_TRUE(cluster.write_until_known(1, cluster.message(anna, anna, "back")));
+  EXPECT_THAT(cluster.inbox(2, ReadMode::linearizable, anna), ElementsAre("note", "back"));
+}
+
+// J1: A acknowledges X on {A, C}, B lags; C's disk is wiped and C starts again with the same command line.
+TEST(Failover, J1AWipedNodeIsRefusedAndNothingIsLost) {
+  TestCluster cluster(3);
+  cluster.start_all();
+  static_cast<void>(cluster.wait_for_leader());
+  const TestUser anna = cluster.make_user(1, "anna");
+  cluster.wait_until_equal();
+  std::uint32_t leader = cluster.wait_for_leader();
+  const std::uint32_t wiped = leader % 3 + 1;
+  const std::uint32_t lagging = 6 - leader - wiped;
+  cluster.network().isolate(base::NodeId(lagging));
+  ASSERT_TRUE(cluster.write(leader, cluster.message(anna, anna, "X")));
+  cluster.kill(wiped);
+  cluster.kill(leader);
+  cluster.wipe(wiped);
+  cluster.network().heal();
+  cluster.start(wiped);
+  EXPECT_TRUE(wait_until([&] {
+    return cluster.node(wiped).status().trouble.find("refused as a voter") != std::string::npos;
+  })) << cluster.node(wiped).status().trouble;
+  EXPECT_FALSE(cluster.node(lagging).status().is_leader) << "elected by a node that has forgotten X";
+  cluster.start(leader);
+  EXPECT_TRUE(cluster.write_until_known(lagging, cluster.message(anna, anna, "Y")));
+  EXPECT_THAT(cluster.inbox(lagging, ReadMode::linearizable, anna), ElementsAre("X", "Y"));
+}
+
+TEST(Failover, J1TheSameWhenOnlyTheLogIsGone) {
+  TestCluster cluster(3);
+  cluster.start_all();
+  static_cast<void>(cluster.wait_for_leader());
+  const TestUser anna = cluster.make_user(1, "anna");
+  ASSERT_TRUE(cluster.write(1, cluster.message(anna, anna, "X")));
+  cluster.wait_until_equal();
+  cluster.stop(3);
+  cluster.wipe_log(3);
+  cluster.start(3);
+  EXPECT_TRUE(wait_until([&] {
+    return cluster.node(3).status().trouble.find("refused as a voter") != std::string::npos;
+  })) << cluster.node(3).status().trouble;
+  EXPECT_TRUE(cluster.write_until_known(1, cluster.message(anna, anna, "Y")));
+  EXPECT_EQ(cluster.node(3).status().applied_index, 0U);
+}
+
+TEST(Failover, J1OneNodeMissingEverybodyWaitsAndSaysForWhom) {
+  TestCluster cluster(3);
+  cluster.start(1);
+  cluster.start(2);
+  EXPECT_TRUE(wait_until([&] {
+    return cluster.node(1).status().trouble == "the cluster is not founded yet: waiting for node 3" &&
+           cluster.node(2).status().trouble == "the cluster is not founded yet: waiting for node 3";
+  }));
+  cluster.start(3);
+  static_cast<void>(cluster.wait_for_leader());
+}
+
+TEST(Failover, J1ListsThatDifferFoundNothingAndAreNamed) {
+  TestCluster cluster(2);
+  auto other = cluster.list();
+  other[0].peer_address = "elsewhere:1";
+  other[1].peer_address = cluster.address(2);
+  cluster.set_list(1, other);
+  cluster.start_all();
+  EXPECT_TRUE(wait_until([&] {
+    return cluster.node(1).status().trouble.find("lists differ") != std::string::npos;
+  })) << cluster.node(1).status().trouble;
+}
+
+// J20: all addresses change between a stop and a start.
+TEST(Failover, J20AClusterWhoseAddressesAllChangedMeetsAgain) {
+  TestCluster cluster(3);
+  cluster.start_all();
+  static_cast<void>(cluster.wait_for_leader());
+  const TestUser anna = cluster.make_user(1, "anna");
+  ASSERT_TRUE(cluster.write(1, cluster.message(anna, anna, "old address")));
+  for (std::uint32_t id = 1; id <= 3; ++id) {
+    cluster.stop(id);
+  }
+  cluster.move_all_addresses();
+  cluster.start_all();
+  EXPECT_TRUE(cluster.write_until_known(2, cluster.message(anna, anna, "new address")));
+  EXPECT_THAT(cluster.inbox(3, ReadMode::linearizable, anna), ElementsAre("old address", "new address"));
+  EXPECT_TRUE(wait_until([&] {
+    for (const PeerView& peer : cluster.node(1).status().nodes) {
+      if (peer.peer_address != cluster.address(peer.id.value())) {
+        return false;
+      }
+    }
+    return true;
+  }));
+}
+
+// J4: logged out at one node, token used at another right after.
+TEST(Failover, J4ASessionEndedAtOneNodeIsEndedAtAll) {
+  TestCluster cluster(3);
+  cluster.start_all();
+  static_cast<void>(cluster.wait_for_leader());
+  for (int round = 0; round < 20; ++round) {
+    const TestUser user = cluster.make_user(1, "user" + std::to_string(round));
+    for (std::uint32_t at = 1; at <= 3; ++at) {
+      bool is_known = false;
+      ASSERT_TRUE(cluster.read(at, ReadMode::linearizable, [&](chat::Reader& reader) {
+        is_known = reader.session(user.session)->has_value();
+      }));
+      EXPECT_TRUE(is_known) << "a token right after log-in, at node " << at;
+    }
+    ASSERT_TRUE(cluster.write(
+        2, chat::LogOut{.request = cluster.new_request(), .authority = {user.account, user.session}}));
+    for (std::uint32_t at = 1; at <= 3; ++at) {
+      bool is_known = true;
+      ASSERT_TRUE(cluster.read(at, ReadMode::linearizable, [&](chat::Reader& reader) {
+        is_known = reader.session(user.session)->has_value();
+      }));
+      EXPECT_FALSE(is_known) << "node " << at;
+    }
+    const auto sent = cluster.write(3, cluster.message(user, user, "too late"));
+    ASSERT_TRUE(sent);
+    EXPECT_EQ(sent->verdict, chat::Verdict::session_ended);
+  }
+}
+
+// J19, J3: the leader's state.db runs full: another leads, nothing is lost, the full node serves stale reads.
+TEST(Failover, J19AFullStateHandsOverAndServesStaleReads) {
+  std::map<std::uint32_t, std::unique_ptr<FailingVfs>> disks;
+  for (std::uint32_t id = 1; id <= 3; ++id) {
+    disks[id] = std::make_unique<FailingVfs>("full-disk-" + std::to_string(id));
+  }
+  TestCluster cluster(
+      3, [&](ReplicaOptions& options) { options.sqlite_vfs = disks.at(options.id.value())->name(); });
+  cluster.start_all();
+  static_cast<void>(cluster.wait_for_leader());
+  const TestUser anna = cluster.make_user(1, "anna");
+  Load load(replicas(cluster), anna, 4);
+  wait_for_more(load, 100);
+  const std::uint32_t full = cluster.wait_for_leader();
+  disks.at(full)->set_full(true);
+  EXPECT_TRUE(wait_until([&] {
+    const NodeStatus status = cluster.node(full).status();
+    return !status.is_leader && status.trouble.find("cannot apply") != std::string::npos;
+  })) << cluster.node(full).status().trouble;
+  wait_for_more(load, 200);
+  EXPECT_FALSE(cluster.node(full).status().is_leader);
+  EXPECT_TRUE(cluster.read(full, ReadMode::stale, [](chat::Reader&) {}));
+  const auto linearizable = cluster.read(full, ReadMode::linearizable, [](chat::Reader&) {});
+  ASSERT_FALSE(linearizable);
+  EXPECT_EQ(linearizable.error().code, base::Code::unavailable);
+  // It still forwards writes.
+  const auto forwarded = cluster.write(full, cluster.message(anna, anna, "through the full node"));
+  EXPECT_TRUE(forwarded && forwarded->verdict == chat::Verdict::done);
+  disks.at(full)->set_full(false);
+  EXPECT_TRUE(wait_until([&] { return cluster.node(full).status().trouble.empty(); }))
+      << cluster.node(full).status().trouble;
+  load.stop();
+  cluster.wait_until_equal();
+  expect_exactly_once(cluster, load, anna);
+}
+
+}  // namespace
+}  // namespace parley::node::testing
