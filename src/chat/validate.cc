@@ -2,6 +2,7 @@
 
 #include <utf8proc.h>
 
+#include <limits>
 #include <unordered_set>
 #include <utility>
 
@@ -73,9 +74,10 @@ base::Result<std::vector<MessageId>> check_message_ids(std::span<const std::uint
   checked.reserve(ids.size());
   std::unordered_set<std::uint64_t> seen;
   for (const std::uint64_t id : ids) {
-    if (id == 0) {
-      return std::unexpected(invalid("INVALID_MESSAGE_IDS", field, "1 and up",
-                                     std::string(field) + ": no message has the id 0"));
+    // Positions are SQLite's integers, which are signed.
+    if (id == 0 || id > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+      return std::unexpected(invalid("INVALID_MESSAGE_IDS", field, "1 to 2^63 - 1",
+                                     std::string(field) + ": no message has the id " + std::to_string(id)));
     }
     if (seen.insert(id).second) {
       checked.emplace_back(id);
