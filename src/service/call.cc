@@ -1,0 +1,119 @@
+#include "service/call.h"
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+#include <google/protobuf/stubs/common.h>
+#include <google/protobuf/unknown_field_set.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/limits.h"
+
+namespace parley::service {
+namespace {
+
+google::protobuf::ArenaOptions arena_options(std::array<char, 2048>& first_block) {
+  google::protobuf::ArenaOptions options;
+  options.initial_block = first_block.data();
+  options.initial_block_size = first_block.size();
+  return options;
+}
+
+// The name of a text field whose bytes are no UTF-8; empty: the trouble is another one.
+std::string field_without_utf8(std::string_view bytes, const google::protobuf::Descriptor& type) {
+  google::protobuf::UnknownFieldSet fields;
+  if (!fields.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return {};
+  }
+  for (int i = 0; i < fields.field_count(); ++i) {
+    const auto& field = fields.field(i);
+    const auto* declared = type.FindFieldByNumber(field.number());
+    if (declared == nullptr || declared->type() != google::protobuf::FieldDescriptor::TYPE_STRING ||
+        field.type() != google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED) {
+      continue;
+    }
+    const std::string& text = field.length_delimited();
+    if (!google::protobuf::internal::IsStructurallyValidUTF8(text.data(), static_cast<int>(text.size()))) {
+      return declared->name();
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+node::Deadline bounded_deadline(const std::optional<node::Deadline>& wanted) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!wanted) {
+    return now + std::chrono::milliseconds(base::kDefaultDeadline_ms);
+  }
+  return std::min(*wanted, now + std::chrono::milliseconds(base::kMaxDeadline_ms));
+}
+
+base::Result<void> parse(std::string_view bytes, google::protobuf::Message& into) {
+  if (bytes.size() > base::kMaxRequestBytes) {
+    auto error = base::refused(base::Code::invalid_argument, "REQUEST_TOO_LARGE",
+                               "The request has " + std::to_string(bytes.size()) + " bytes; at most " +
+                                   std::to_string(base::kMaxRequestBytes) + " (1 MiB) are allowed.");
+    error.limit = std::to_string(base::kMaxRequestBytes) + " bytes";
+    return std::unexpected(std::move(error));
+  }
+  if (into.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return {};
+  }
+  const auto& type = *into.GetDescriptor();
+  const std::string field = field_without_utf8(bytes, type);
+  auto error = field.empty() ? base::refused(base::Code::invalid_argument, "MALFORMED_REQUEST",
+                                             "The request does not parse as " + type.full_name() + ".")
+                             : base::refused(base::Code::invalid_argument, "INVALID_UTF8",
+                                             "The request does not parse as " + type.full_name() +
+                                                 ": the text of " + field + " is not valid UTF-8.");
+  error.field = field;
+  return std::unexpected(std::move(error));
+}
+
+CallBase::CallBase(std::shared_ptr<Service::State> state, const MethodInfo& method, CallContext context,
+                   ReplyCallback done, std::size_t request_size_bytes)
+    : state_(std::move(state)),
+      method_(method),
+      context_(std::move(context)),
+      done_(std::move(done)),
+      deadline_(bounded_deadline(context_.deadline)),
+      request_size_bytes_(request_size_bytes),
+      arena_(arena_options(first_block_)) {
+  state_->calls_in_flight += 1;
+  state_->request_bytes_in_flight += request_size_bytes_;
+}
+
+CallBase::~CallBase() {
+  if (!done_) {
+    return;
+  }
+  const std::string what = std::string(method_.name) + " was given up on this node without an answer.";
+  answer(std::unexpected(method_.is_write ? base::outcome_unknown(base::Code::unavailable, "GIVEN_UP", what)
+                                          : base::refused(base::Code::unavailable, "GIVEN_UP", what)));
+}
+
+void CallBase::answer(base::Result<std::string> result) {
+  if (auto done = std::exchange(done_, {})) {
+    state_->calls_in_flight -= 1;
+    state_->request_bytes_in_flight -= request_size_bytes_;
+    done(std::move(result));
+  }
+}
+
+void CallBase::fail(base::Error error) { answer(std::unexpected(std::move(error))); }
+
+void CallBase::reply(const google::protobuf::Message& response) { answer(response.SerializeAsString()); }
+
+void CallBase::post(std::move_only_function<void()> task) {
+  if (context_.executor) {
+    context_.executor->post(std::move(task));
+  } else {
+    task();
+  }
+}
+
+}  // namespace parley::service

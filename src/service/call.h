@@ -1,0 +1,77 @@
+// Call: one unary request from its parsing to its answer. Private to service. Owned by: whoever carries it on
+// (shared between the callbacks of one call, which run one after the other). One thread at a time.
+#pragma once
+
+#include <google/protobuf/arena.h>
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "service/state.h"
+
+namespace parley::service {
+
+// The caller's deadline within the bounds of design.md.
+[[nodiscard]] node::Deadline bounded_deadline(const std::optional<node::Deadline>& wanted);
+
+// Parses what a client sent. The error says what does not parse: too large, no protobuf, no UTF-8.
+[[nodiscard]] base::Result<void> parse(std::string_view bytes, google::protobuf::Message& into);
+
+class CallBase {
+ public:
+  CallBase(std::shared_ptr<Service::State> state, const MethodInfo& method, CallContext context,
+           ReplyCallback done, std::size_t request_size_bytes);
+  // Answers what nobody has answered: of a write, that its outcome is unknown.
+  ~CallBase();
+  CallBase(const CallBase&) = delete;
+  CallBase& operator=(const CallBase&) = delete;
+
+  [[nodiscard]] Service::State& service() const { return *state_; }
+  [[nodiscard]] node::ChatNode& node() const { return state_->node; }
+  [[nodiscard]] const std::string& authorization() const { return context_.authorization; }
+  [[nodiscard]] node::Deadline deadline() const { return deadline_; }
+
+  void fail(base::Error error);
+
+  // Runs `task` where the caller wants answers to be put together.
+  void post(std::move_only_function<void()> task);
+
+ protected:
+  void reply(const google::protobuf::Message& response);
+  [[nodiscard]] google::protobuf::Arena& arena() { return arena_; }
+
+ private:
+  std::shared_ptr<Service::State> state_;
+  const MethodInfo& method_;
+  CallContext context_;
+  ReplyCallback done_;
+  node::Deadline deadline_;
+  // Answers `result`, and no longer counts as under way.
+  void answer(base::Result<std::string> result);
+
+  std::size_t request_size_bytes_;
+  std::array<char, 2048> first_block_;
+  google::protobuf::Arena arena_;
+};
+
+template <class Request, class Response>
+class Call : public CallBase {
+ public:
+  using CallBase::CallBase;
+
+  Request& request() { return *request_; }
+  Response& response() { return *response_; }
+  void succeed() { reply(*response_); }
+
+ private:
+  Request* request_ = google::protobuf::Arena::CreateMessage<Request>(&arena());
+  Response* response_ = google::protobuf::Arena::CreateMessage<Response>(&arena());
+};
+
+template <class Request, class Response>
+using CallPtr = std::shared_ptr<Call<Request, Response>>;
+
+}  // namespace parley::service

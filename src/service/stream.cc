@@ -1,0 +1,72 @@
+#include "service/stream.h"
+
+#include <utility>
+
+#include "service/call.h"
+
+namespace parley::service {
+namespace {
+
+base::Error too_slow() {
+  auto error = base::refused(base::Code::resource_exhausted, "STREAM_TOO_SLOW",
+                             "The stream was cut off because its events were not read in time; "
+                             "watch again from the last position.");
+  error.limit = "a bounded queue of events";
+  return error;
+}
+
+}  // namespace
+
+Stream::Stream(std::shared_ptr<Service::State> state, std::shared_ptr<ReplyStream> out, CallContext context)
+    : state_(std::move(state)), context_(std::move(context)), out_(std::move(out)) {
+  state_->open_streams += 1;
+}
+
+Stream::~Stream() { state_->open_streams -= 1; }
+
+node::Deadline Stream::deadline() const { return bounded_deadline(context_.deadline); }
+
+bool Stream::send(std::string message) {
+  const std::scoped_lock lock(mutex_);
+  if (!out_) {
+    return false;
+  }
+  if (out_->send(std::move(message))) {
+    return true;
+  }
+  std::exchange(out_, nullptr)->finish(too_slow());
+  return false;
+}
+
+void Stream::finish(const base::Error& why) {
+  const std::scoped_lock lock(mutex_);
+  if (out_) {
+    std::exchange(out_, nullptr)->finish(why);
+  }
+}
+
+void Stream::keep(std::unique_ptr<node::Subscription> subscription) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!closed_) {
+      subscription_ = std::move(subscription);
+    }
+  }
+}
+
+void Stream::close() {
+  std::unique_ptr<node::Subscription> ending;
+  {
+    const std::scoped_lock lock(mutex_);
+    closed_ = true;
+    out_ = nullptr;
+    ending = std::move(subscription_);
+  }
+}
+
+bool Stream::is_over() {
+  const std::scoped_lock lock(mutex_);
+  return !out_;
+}
+
+}  // namespace parley::service
