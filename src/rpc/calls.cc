@@ -1,0 +1,321 @@
+#include "rpc/calls.h"
+
+#include <grpcpp/alarm.h>
+#include <grpcpp/grpcpp.h>
+
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "rpc/bytes.h"
+#include "service/error_codec.h"
+
+namespace parley::rpc {
+namespace {
+
+grpc::Status to_status(const base::Error& error) {
+  return {static_cast<grpc::StatusCode>(error.code), error.message, service::encode_status_details(error)};
+}
+
+service::CallContext context_of(const grpc::ServerContext& call,
+                                const std::shared_ptr<CompletionLoop>& loop) {
+  service::CallContext context;
+  context.executor = loop;
+  const auto& metadata = call.client_metadata();
+  if (const auto found = metadata.find("authorization"); found != metadata.end()) {
+    context.authorization.assign(found->second.data(), found->second.size());
+  }
+  if (call.deadline() != std::chrono::system_clock::time_point::max()) {
+    const auto left = call.deadline() - std::chrono::system_clock::now();
+    context.deadline = std::chrono::steady_clock::now() +
+                       std::min<std::chrono::system_clock::duration>(left, std::chrono::hours(1));
+  }
+  return context;
+}
+
+class UnaryCall {
+ public:
+  UnaryCall(const CallHome& home, AcceptedMethod method) : home_(home), method_(method) {}
+
+  void wait() {
+    home_.raw.request_unary(method_.index, context_, request_, out_, home_.queue, home_.queue, &accepted_);
+  }
+
+ private:
+  void on_accepted(bool ok) {
+    std::unique_ptr<UnaryCall> self(this);
+    if (!ok) {
+      return;
+    }
+    accept_unary(home_, method_);
+    const FlatBytes bytes(request_);
+    auto context = context_of(context_, home_.loop);
+    auto& service = home_.service;
+    const auto method = method_.id;
+    // Whoever answers may be another thread: the call goes back to its own.
+    service.call(method, bytes.view(), std::move(context),
+                 [self = std::move(self)](base::Result<std::string> result) mutable {
+                   auto loop = self->home_.loop;
+                   if (loop->on_own_thread()) {
+                     finish(std::move(self), std::move(result));
+                   } else {
+                     loop->post([self = std::move(self), result = std::move(result)]() mutable {
+                       finish(std::move(self), std::move(result));
+                     });
+                   }
+                 });
+  }
+
+  static void finish(std::unique_ptr<UnaryCall> self, base::Result<std::string> result) {
+    if (!self->home_.loop->accepts_operations()) {
+      return;
+    }
+    UnaryCall& call = *self.release();  // on_finished deletes it
+    if (result) {
+      call.out_.Finish(to_buffer(*std::move(result)), grpc::Status::OK, &call.finished_);
+    } else {
+      call.out_.FinishWithError(to_status(result.error()), &call.finished_);
+    }
+  }
+
+  void on_finished(bool) { delete this; }
+
+  CallHome home_;
+  AcceptedMethod method_;
+  grpc::ServerContext context_;
+  grpc::ByteBuffer request_;
+  grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> out_{&context_};
+  MemberCompletion<UnaryCall> accepted_{*this, &UnaryCall::on_accepted};
+  MemberCompletion<UnaryCall> finished_{*this, &UnaryCall::on_finished};
+};
+
+// Between the threads that feed a stream and the loop that writes it. Shared by both.
+class Outbox : public service::ReplyStream {
+ public:
+  using Wake = std::move_only_function<void()>;  // posts to the loop
+  Outbox(std::size_t max_messages, std::size_t max_size_bytes, std::function<void()> wake)
+      : max_messages_(max_messages), max_size_bytes_(max_size_bytes), wake_(std::move(wake)) {}
+
+  [[nodiscard]] bool send(std::string message) override {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (closed_ || messages_.size() >= max_messages_ || size_bytes_ + message.size() > max_size_bytes_) {
+        return false;
+      }
+      size_bytes_ += message.size();
+      messages_.push_back(std::move(message));
+    }
+    wake_once();
+    return true;
+  }
+
+  void finish(const base::Error& why) override {
+    {
+      const std::scoped_lock lock(mutex_);
+      end_ = why;
+      if (why.code == base::Code::resource_exhausted) {
+        messages_.clear();  // nobody reads them
+        size_bytes_ = 0;
+      }
+    }
+    wake_once();
+  }
+
+  // For the loop: what to do next. Nothing of both: wait for the next wake-up.
+  struct Next {
+    std::optional<std::string> message;
+    bool more = false;
+    std::optional<base::Error> end;
+  };
+  [[nodiscard]] Next next() {
+    const std::scoped_lock lock(mutex_);
+    Next next;
+    if (!messages_.empty()) {
+      next.message = std::move(messages_.front());
+      messages_.pop_front();
+      size_bytes_ -= next.message->size();
+      next.more = !messages_.empty();
+    } else {
+      next.end = end_;
+    }
+    return next;
+  }
+  [[nodiscard]] bool is_cut_off() {
+    const std::scoped_lock lock(mutex_);
+    return end_ && end_->code == base::Code::resource_exhausted;
+  }
+  void awake() {
+    const std::scoped_lock lock(mutex_);
+    wake_is_posted_ = false;
+  }
+  void close() {
+    const std::scoped_lock lock(mutex_);
+    closed_ = true;
+    messages_.clear();
+    size_bytes_ = 0;
+  }
+
+ private:
+  void wake_once() {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (wake_is_posted_ || closed_) {
+        return;
+      }
+      wake_is_posted_ = true;
+    }
+    wake_();
+  }
+
+  const std::size_t max_messages_;
+  const std::size_t max_size_bytes_;
+  const std::function<void()> wake_;
+  std::mutex mutex_;
+  std::deque<std::string> messages_;
+  std::size_t size_bytes_ = 0;
+  std::optional<base::Error> end_;
+  bool wake_is_posted_ = false;
+  bool closed_ = false;
+};
+
+// Kept alive by `self_` while gRPC owes it a completion.
+class StreamCall : public std::enable_shared_from_this<StreamCall> {
+ public:
+  StreamCall(const CallHome& home, AcceptedMethod method) : home_(home), method_(method) {}
+
+  void wait() {
+    self_ = shared_from_this();
+    context_.AsyncNotifyWhenDone(&done_);
+    home_.raw.request_server_stream(method_.index, context_, request_, out_, home_.queue, home_.queue,
+                                    &accepted_);
+  }
+
+ private:
+  void on_accepted(bool ok) {
+    if (!ok) {
+      self_.reset();  // gRPC then never tells that it is done
+      return;
+    }
+    owed_ = 1;  // on_done
+    accept_stream(home_, method_);
+    auto wake = [weak = weak_from_this(), loop = home_.loop] {
+      loop->post([weak] {
+        if (const auto self = weak.lock()) {
+          self->outbox_->awake();
+          self->pump();
+        }
+      });
+    };
+    outbox_ = std::make_shared<Outbox>(home_.options.max_queued_events, home_.options.max_queued_size_bytes,
+                                       std::move(wake));
+    const FlatBytes bytes(request_);
+    // A stream has no end of its own: a deadline of the caller's is kept by gRPC.
+    handle_ = home_.service.open(method_.id, bytes.view(), context_of(context_, home_.loop), outbox_);
+    request_.Clear();
+  }
+
+  void pump() {
+    if (is_writing_ || is_finishing_ || is_done_ || !home_.loop->accepts_operations()) {
+      if (is_writing_ && !is_done_ && outbox_->is_cut_off()) {
+        begin_grace();
+      }
+      return;
+    }
+    auto next = outbox_->next();
+    if (next.message) {
+      is_writing_ = true;
+      ++owed_;
+      grpc::WriteOptions write_options;
+      if (next.more) {
+        write_options.set_buffer_hint();
+      }
+      out_.Write(to_buffer(*std::move(next.message)), write_options, &written_);
+    } else if (next.end) {
+      is_finishing_ = true;
+      ++owed_;
+      out_.Finish(to_status(*next.end), &finished_);
+    }
+  }
+
+  // The reader is so slow that not even the reason can be written: it gets a while, then the call is
+  // cancelled.
+  void begin_grace() {
+    if (is_in_grace_) {
+      return;
+    }
+    is_in_grace_ = true;
+    ++owed_;
+    alarm_.Set(home_.queue, std::chrono::system_clock::now() + home_.options.cut_off_grace, &grace_over_);
+  }
+
+  void on_grace_over(bool ok) {
+    if (ok && !is_done_) {
+      context_.TryCancel();
+    }
+    settle();
+  }
+
+  void on_written(bool ok) {
+    is_writing_ = false;
+    if (ok) {
+      pump();
+    }
+    settle();
+  }
+
+  void on_finished(bool) { settle(); }
+
+  void on_done(bool) {
+    is_done_ = true;
+    outbox_->close();
+    handle_.reset();
+    if (is_in_grace_) {
+      alarm_.Cancel();
+    }
+    settle();
+  }
+
+  void settle() {
+    if (--owed_ == 0) {
+      self_.reset();
+    }
+  }
+
+  CallHome home_;
+  AcceptedMethod method_;
+  grpc::ServerContext context_;
+  grpc::ByteBuffer request_;
+  grpc::ServerAsyncWriter<grpc::ByteBuffer> out_{&context_};
+  MemberCompletion<StreamCall> accepted_{*this, &StreamCall::on_accepted};
+  MemberCompletion<StreamCall> written_{*this, &StreamCall::on_written};
+  MemberCompletion<StreamCall> finished_{*this, &StreamCall::on_finished};
+  MemberCompletion<StreamCall> grace_over_{*this, &StreamCall::on_grace_over};
+  MemberCompletion<StreamCall> done_{*this, &StreamCall::on_done};
+  grpc::Alarm alarm_;
+  std::shared_ptr<StreamCall> self_;
+  std::shared_ptr<Outbox> outbox_;
+  std::unique_ptr<service::StreamHandle> handle_;
+  int owed_ = 0;
+  bool is_writing_ = false;
+  bool is_finishing_ = false;
+  bool is_in_grace_ = false;
+  bool is_done_ = false;
+};
+
+}  // namespace
+
+void accept_unary(const CallHome& home, AcceptedMethod method) {
+  if (home.loop->accepts_operations()) {
+    (new UnaryCall(home, method))->wait();  // deletes itself
+  }
+}
+
+void accept_stream(const CallHome& home, AcceptedMethod method) {
+  if (home.loop->accepts_operations()) {
+    std::make_shared<StreamCall>(home, method)->wait();  // keeps itself
+  }
+}
+
+}  // namespace parley::rpc

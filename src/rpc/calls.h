@@ -1,0 +1,32 @@
+// One gRPC call each, unary or server stream, from its acceptance to its end. They delete themselves when
+// gRPC owes them nothing more. Private to rpc. Owned by: themselves. The thread of their loop.
+#pragma once
+
+#include <memory>
+
+#include "rpc/completion_loop.h"
+#include "rpc/raw_service.h"
+#include "rpc/server.h"
+#include "service/service.h"
+
+namespace parley::rpc {
+
+// What calls need of their server. Outlives them.
+struct CallHome {
+  RawService& raw;
+  service::Service& service;
+  std::shared_ptr<CompletionLoop> loop;
+  grpc::ServerCompletionQueue* queue = nullptr;  // the loop's
+  const ServerOptions& options;
+};
+
+struct AcceptedMethod {
+  int index = 0;  // in RawService
+  service::MethodId id;
+};
+
+// Waits for the next call of this method, for ever: each accepted call makes the next one wait.
+void accept_unary(const CallHome& home, AcceptedMethod method);
+void accept_stream(const CallHome& home, AcceptedMethod method);
+
+}  // namespace parley::rpc

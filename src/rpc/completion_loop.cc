@@ -1,0 +1,80 @@
+#include "rpc/completion_loop.h"
+
+#include <future>
+#include <utility>
+
+namespace parley::rpc {
+
+CompletionLoop::CompletionLoop(std::unique_ptr<grpc::CompletionQueue> queue) : queue_(std::move(queue)) {}
+
+CompletionLoop::~CompletionLoop() { stop(); }
+
+void CompletionLoop::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void CompletionLoop::post(std::move_only_function<void()> task) {
+  const std::scoped_lock lock(mutex_);
+  if (stopped_) {
+    return;  // `task` is destroyed by the caller, without the lock
+  }
+  tasks_.push_back(std::move(task));
+  if (!wake_is_set_) {
+    wake_is_set_ = true;
+    alarm_.Set(queue_.get(), gpr_now(GPR_CLOCK_MONOTONIC), &wake_);
+  }
+}
+
+void CompletionLoop::run_tasks(bool) {
+  std::vector<std::move_only_function<void()>> tasks;
+  {
+    const std::scoped_lock lock(mutex_);
+    wake_is_set_ = false;
+    tasks.swap(tasks_);
+  }
+  for (auto& task : tasks) {
+    task();
+  }
+}
+
+void CompletionLoop::stop() {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (stopped_) {
+      return;
+    }
+  }
+  // An operation begun on a queue that is shut down aborts the process. So the loop's thread, which begins
+  // all of them, gives its word first.
+  if (thread_.joinable()) {
+    std::promise<void> given;
+    post([&] {
+      accepts_operations_ = false;
+      given.set_value();
+    });
+    given.get_future().wait();
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    stopped_ = true;
+  }
+  queue_->Shutdown();
+  if (thread_.joinable()) {
+    thread_.join();
+  } else {
+    run();
+  }
+  // Tasks that came before and were not run: what they hold is given up.
+  std::vector<std::move_only_function<void()>> tasks;
+  tasks.swap(tasks_);
+}
+
+void CompletionLoop::run() {
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue_->Next(&tag, &ok)) {
+    static_cast<Completion*>(tag)->complete(ok);
+  }
+}
+
+}  // namespace parley::rpc

@@ -1,0 +1,175 @@
+#include "rpc/peer_link.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "node/peer_codec.h"
+#include "rpc/dial.h"
+
+namespace parley::rpc {
+
+PeerQueue::Pushed PeerQueue::push(node::PeerMessage message) {
+  const std::size_t size_bytes = node::estimated_size_bytes(message);
+  const std::scoped_lock lock(mutex_);
+  if (!is_up_ || messages_.size() >= max_messages_ || size_bytes_ + size_bytes > max_size_bytes_) {
+    return {};
+  }
+  size_bytes_ += size_bytes;
+  messages_.emplace_back(std::move(message), size_bytes);
+  return {.taken = true, .wake = !std::exchange(is_awake_, true)};
+}
+
+std::vector<node::PeerMessage> PeerQueue::take_frame() {
+  std::vector<node::PeerMessage> taken;
+  std::size_t frame_size_bytes = 0;
+  const std::scoped_lock lock(mutex_);
+  while (!messages_.empty()) {
+    const std::size_t size_bytes = messages_.front().second;
+    if (!taken.empty() && frame_size_bytes + size_bytes > node::kFrameTarget_bytes) {
+      break;
+    }
+    frame_size_bytes += size_bytes;
+    size_bytes_ -= size_bytes;
+    taken.push_back(std::move(messages_.front().first));
+    messages_.pop_front();
+  }
+  is_awake_ = !taken.empty();
+  return taken;
+}
+
+void PeerQueue::set_up(bool is_up) {
+  const std::scoped_lock lock(mutex_);
+  is_up_ = is_up;
+  if (!is_up) {
+    messages_.clear();
+    size_bytes_ = 0;
+    is_awake_ = false;
+  }
+}
+
+PeerLink::PeerLink(PeerContext& context, node::PeerAddresses peer)
+    : context_(context),
+      id_(peer.id),
+      addresses_(std::move(peer.addresses)),
+      queue_(std::make_shared<PeerQueue>(context.options)),
+      backoff_(context.options.min_backoff) {}
+
+PeerLink::~PeerLink() = default;
+
+void PeerLink::begin() { dial(); }
+
+void PeerLink::set_addresses(std::vector<std::string> addresses) {
+  if (addresses == addresses_) {
+    return;
+  }
+  const std::string last = addresses_.empty() ? std::string() : addresses_[address_ % addresses_.size()];
+  addresses_ = std::move(addresses);
+  const auto found = std::ranges::find(addresses_, last);
+  address_ = found == addresses_.end() ? 0 : static_cast<std::size_t>(found - addresses_.begin());
+  if (!dial_ && !waits_for_backoff_) {
+    dial();
+  }
+}
+
+void PeerLink::send_hello() {
+  if (dial_) {
+    dial_->send_hello();
+  }
+}
+
+void PeerLink::pump() {
+  if (dial_) {
+    dial_->pump();
+  }
+}
+
+void PeerLink::close() {
+  is_closed_ = true;
+  backoff_alarm_.Cancel();
+  if (dial_) {
+    dial_->cancel();
+  }
+  go_down(node::LinkLoss::replaced);
+}
+
+void PeerLink::dial() {
+  if (is_closed_ || context_.stopping || addresses_.empty()) {
+    return;
+  }
+  dial_ = std::make_shared<Dial>(context_, shared_from_this(), addresses_[address_ % addresses_.size()]);
+  dial_->begin();
+}
+
+bool PeerLink::on_answer(const node::Hello& hello) {
+  if (is_closed_) {
+    return false;
+  }
+  if (hello.self.id != id_) {
+    context_.tell_once(fmt::format("at {} answers node {}, not node {}", dial_->address(),
+                                   hello.self.id.value(), id_.value()));
+    return false;
+  }
+  if (const auto taken = context_.handler->on_hello(hello); !taken) {
+    context_.tell_once(
+        fmt::format("node {} at {} is refused: {}", id_.value(), dial_->address(), taken.error()));
+    return false;
+  }
+  backoff_ = context_.options.min_backoff;
+  is_reconnect_at_once_ = false;
+  if (up_ == hello.self) {
+    return true;  // the same life of the same node, found again at once
+  }
+  go_down(node::LinkLoss::closed);
+  up_ = hello.self;
+  queue_->set_up(true);
+  spdlog::info("connected to node {} at {}", id_.value(), dial_->address());
+  context_.handler->on_link_up(hello.self);
+  return true;
+}
+
+void PeerLink::on_dial_ended(bool was_answered, bool was_silent, const std::string& refusal) {
+  dial_.reset();
+  if (context_.stopping || is_closed_) {
+    return;
+  }
+  if (!refusal.empty()) {
+    context_.handler->on_refused(id_, refusal);
+  }
+  if (was_answered && !was_silent) {
+    // Rule 10: only a peer that does not answer one reconnect is taken for gone.
+    is_reconnect_at_once_ = true;
+    dial();
+    return;
+  }
+  is_reconnect_at_once_ = false;
+  go_down(was_silent ? node::LinkLoss::silent : node::LinkLoss::closed);
+  if (!was_answered) {
+    ++address_;
+  }
+  back_off();
+}
+
+void PeerLink::go_down(node::LinkLoss why) {
+  if (const auto lost = std::exchange(up_, std::nullopt)) {
+    queue_->set_up(false);
+    spdlog::info("connection to node {} lost", id_.value());
+    context_.handler->on_link_down(*lost, why);
+  }
+}
+
+void PeerLink::back_off() {
+  waits_for_backoff_ = shared_from_this();
+  backoff_alarm_.Set(context_.loop->queue(), std::chrono::system_clock::now() + backoff_, &backoff_over_);
+  backoff_ = std::min(2 * backoff_, context_.options.max_backoff);
+}
+
+void PeerLink::on_backoff_over(bool) {
+  const auto self = std::exchange(waits_for_backoff_, nullptr);
+  if (!dial_) {
+    dial();
+  }
+}
+
+}  // namespace parley::rpc

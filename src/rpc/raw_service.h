@@ -1,0 +1,53 @@
+// RawService: a gRPC service by its names alone, whose requests and responses are bytes. Named services, not
+// gRPC's generic one, so that reflection lists them; bytes, so that a request that does not parse still meets
+// our own rules. Private to rpc. Owned by: the server; outlives it in gRPC's eyes. Any thread.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/service_type.h>
+#include <grpcpp/support/async_stream.h>
+#include <grpcpp/support/async_unary_call.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include <deque>
+#include <string>
+#include <string_view>
+
+namespace parley::rpc {
+
+class RawService : public grpc::Service {
+ public:
+  using Type = grpc::internal::RpcMethod::RpcType;
+
+  // Before it is registered. The answer is the index for the calls below.
+  int add(std::string_view service, std::string_view method, Type type) {
+    paths_.push_back("/" + std::string(service) + "/" + std::string(method));
+    AddMethod(new grpc::internal::RpcServiceMethod(paths_.back().c_str(), type, nullptr));  // takes it over
+    const int index = static_cast<int>(paths_.size()) - 1;
+    MarkMethodRaw(index);
+    return index;
+  }
+
+  // As gRPC's generated Request… of an asynchronous service.
+  void request_unary(int index, grpc::ServerContext& context, grpc::ByteBuffer& request,
+                     grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>& out, grpc::CompletionQueue* calls,
+                     grpc::ServerCompletionQueue* notifications, void* tag) {
+    RequestAsyncUnary(index, &context, &request, &out, calls, notifications, tag);
+  }
+  void request_server_stream(int index, grpc::ServerContext& context, grpc::ByteBuffer& request,
+                             grpc::ServerAsyncWriter<grpc::ByteBuffer>& out, grpc::CompletionQueue* calls,
+                             grpc::ServerCompletionQueue* notifications, void* tag) {
+    RequestAsyncServerStreaming(index, &context, &request, &out, calls, notifications, tag);
+  }
+  void request_both_streams(int index, grpc::ServerContext& context,
+                            grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>& both,
+                            grpc::CompletionQueue* calls, grpc::ServerCompletionQueue* notifications,
+                            void* tag) {
+    RequestAsyncBidiStreaming(index, &context, &both, calls, notifications, tag);
+  }
+
+ private:
+  std::deque<std::string> paths_;  // gRPC keeps pointers to them
+};
+
+}  // namespace parley::rpc

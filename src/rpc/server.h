@@ -1,0 +1,47 @@
+// Server: the public API over gRPC, with health and reflection. Handlers decode and hand over; they never
+// block. Owned by: the program; destroyed before the service. Any thread calls start and stop, one at a time.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <expected>
+#include <memory>
+#include <string>
+
+#include "base/address.h"
+#include "service/service.h"
+
+namespace parley::rpc {
+
+struct ServerOptions {
+  base::Address listen;                   // port 0: choose one
+  std::size_t threads = 1;                // completion queues, each with its thread
+  std::size_t max_queued_events = 1'024;  // of one server stream; beyond: cut off with RESOURCE_EXHAUSTED
+  std::size_t max_queued_size_bytes = 4UL * 1024 * 1024;
+  std::chrono::milliseconds cut_off_grace{
+      5'000};  // for a slow reader to hear why, before its call is cancelled
+};
+
+class Server {
+ public:
+  // The error says why it cannot listen.
+  [[nodiscard]] static std::expected<std::unique_ptr<Server>, std::string> start(ServerOptions options,
+                                                                                 service::Service& service);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const;
+
+  // Takes no new calls; those under way get `grace` to finish. No call to the service is running or will come
+  // once it has returned.
+  void stop(std::chrono::milliseconds grace);
+
+  struct State;
+
+ private:
+  explicit Server(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace parley::rpc
