@@ -34,7 +34,10 @@ class Life {
   }
 
   void live(int steps) {
-    for (int i = 0; i < steps && broken_.empty(); ++i) run(random_command());
+    for (int i = 0; i < steps && broken_.empty(); ++i) {
+      if (random_.below(100) == 0) revolt();
+      run(random_command());
+    }
   }
 
   // No more faults: some leader must come, commit a last entry, and everybody must have it.
@@ -88,6 +91,15 @@ class Life {
   }
 
  private:
+  // Leaders change often: some forget theirs, and one of them campaigns.
+  void revolt() {
+    for (const std::string& name : names_) {
+      if (world_.nodes().at(name).core && random_.below(4) != 0) run("forget-leader " + name);
+    }
+    const std::string name = any_node();
+    if (world_.nodes().at(name).core) run("campaign " + name);
+  }
+
   std::string run(const std::string& line) {
     const std::string answer = world_.run(line);
     story_.push_back("> " + line + "\n" + answer);
