@@ -97,6 +97,7 @@ class Reader {
   Checked open_segment(Found& found);
   Checked read_segment(Found& found);
   Checked judge_rest(Found& found, std::string_view bytes);
+  [[nodiscard]] Checked check_nothing_bad_before(const Found& found) const;
   Checked check_end();
   Checked apply(Found& found, const BatchView& batch);
   LogIndex::Step apply(const Found& found, const RecordView& record);
@@ -197,6 +198,9 @@ Checked Reader::read_segment(Found& found) {
     return damaged(found.name, bytes->size(), "the file became shorter while it was read");
   }
   while (const auto batch = read_batch(*bytes, found.end_bytes, found.segment.header.salt, next_batch_)) {
+    if (!found.is_used) {
+      if (auto first = check_nothing_bad_before(found); !first) return first;
+    }
     if (!found.is_used && any_used_ &&
         found_[last_used_].segment.header.number + 1 != found.segment.header.number) {
       return damaged(found_[last_used_ + 1].name, kSegmentHeaderBytes, "the segment has lost its batches");
@@ -212,6 +216,19 @@ Checked Reader::read_segment(Found& found) {
   return judge_rest(found, *bytes);
 }
 
+// Only one place can be torn: where the newest batch was being written. That is the first segment with
+// garbage; behind it everything must be as it was made.
+Checked Reader::check_nothing_bad_before(const Found& found) const {
+  for (const Found& earlier : found_) {
+    if (&earlier == &found) break;
+    if (earlier.has_garbage) {
+      return damaged(earlier.name, earlier.end_bytes,
+                     fmt::format("a batch is damaged, and {} holds later ones", found.name));
+    }
+  }
+  return {};
+}
+
 // What lies behind the last whole batch. Zeros: the end, or a batch that begins in the next segment. Else one
 // batch may be torn, the newest of all; any sign of a newer one proves that it was synced.
 Checked Reader::judge_rest(Found& found, std::string_view bytes) {
@@ -219,14 +236,8 @@ Checked Reader::judge_rest(Found& found, std::string_view bytes) {
     return damaged(found.name, found.end_bytes, "the oldest segment has lost its first batch");
   }
   found.has_garbage = !is_all_zero(bytes.substr(static_cast<std::size_t>(found.end_bytes)));
-  // Only one place can be torn: where the newest batch was being written. That is the first segment with
-  // garbage; behind it everything must be as it was made.
-  for (const Found& earlier : found_) {
-    if (&earlier == &found) break;
-    if (earlier.has_garbage && (found.is_used || found.has_garbage)) {
-      return damaged(earlier.name, earlier.end_bytes,
-                     fmt::format("a batch is damaged, and {} holds later ones", found.name));
-    }
+  if (found.has_garbage) {
+    if (auto first = check_nothing_bad_before(found); !first) return first;
   }
   if (found.has_garbage &&
       has_record_from_batch(bytes, found.end_bytes, found.segment.header.salt, *next_batch_ + 1)) {

@@ -45,6 +45,23 @@ std::vector<Batch> batches_of(const Image& image) {
 
 std::uint64_t salt_of(const std::string& content) { return decode_segment_header(content)->salt; }
 
+// The highest index in each file, or in the ones before it.
+std::map<std::string, raft::Index> last_index_by_file(const Image& image) {
+  std::map<std::string, raft::Index> last;
+  for (const Batch& place : batches_of(image)) {
+    const std::string& content = image.at(place.path);
+    const auto batch = read_batch(content, place.begin, salt_of(content), place.number);
+    for (const RecordView& record : batch->records) {
+      if (record.type == RecordType::entry) {
+        last[place.path] = std::max(last[place.path], decode_entry(record)->index);
+      }
+    }
+  }
+  raft::Index before;
+  for (const auto& [path, content] : image) before = last.try_emplace(path, before).first->second;
+  return last;
+}
+
 void flip(std::string& content, std::size_t at) {
   content[at] = static_cast<char>(content[at] ^ (1 << (at % 8)));
 }
@@ -52,7 +69,8 @@ void flip(std::string& content, std::size_t at) {
 // The judgement of J17 for each place: in the last, unsealed batch a torn tail, in the empty space where the
 // next batch will be written nothing is lost, anywhere else damage of this file.
 void expect_right_judgement(const SmallLog& small, const Batch& last_batch, bool last_is_seal,
-                            const std::string& path, std::size_t at) {
+                            const std::string& path, std::size_t at,
+                            const std::map<std::string, raft::Index>& last_indexes) {
   Image image = small.image;
   flip(image.at(path), at);
   sim::FaultyFileSystem disk(3);
@@ -73,6 +91,10 @@ void expect_right_judgement(const SmallLog& small, const Batch& last_batch, bool
   EXPECT_EQ(opened.error().damage->file, path) << at;
   EXPECT_LE(opened.error().damage->offset_bytes, at);
   EXPECT_THAT(opened.error().describe(), testing::HasSubstr("entry"));
+  if (at >= kSegmentHeaderBytes && opened.error().damage->near_index) {
+    // The last entry before the damage: it lies in this file or before it.
+    EXPECT_LE(*opened.error().damage->near_index, last_indexes.at(path));
+  }
 }
 
 TEST(LogDamage, the_small_log_has_everything) {
@@ -90,9 +112,10 @@ TEST(LogDamage, the_small_log_has_everything) {
 TEST(LogDamage, J17_flipped_bit_anywhere) {
   const SmallLog small = make_small_log();
   const Batch last_batch = batches_of(small.image).back();
+  const auto last_indexes = last_index_by_file(small.image);
   for (const auto& [path, content] : small.image) {
     for (std::size_t at = 0; at < content.size(); ++at) {
-      expect_right_judgement(small, last_batch, false, path, at);
+      expect_right_judgement(small, last_batch, false, path, at, last_indexes);
       ASSERT_FALSE(HasFailure());
     }
   }
@@ -110,9 +133,10 @@ TEST(LogDamage, J17_flipped_bit_anywhere_in_a_sealed_log) {
   }
   const Batch seal = batches_of(small.image).back();
   ASSERT_EQ(seal.end - seal.begin, kRecordHeaderBytes);
+  const auto last_indexes = last_index_by_file(small.image);
   for (const auto& [path, content] : small.image) {
     for (std::size_t at = 0; at < content.size(); ++at) {
-      expect_right_judgement(small, seal, true, path, at);
+      expect_right_judgement(small, seal, true, path, at, last_indexes);
       ASSERT_FALSE(HasFailure());
     }
   }
@@ -336,10 +360,8 @@ TEST(LogDamage, a_segment_start_that_contradicts_is_damage) {
     const auto opened = must_open(disk, kOptions);
   }
   Image image = image_of(disk);
-  change_segment_start(image, image.begin()->first, [](SegmentStart& start) {
-    start.last = raft::Index(5);
-    start.last_term = raft::Term(1);
-  });
+  change_segment_start(image, image.begin()->first,
+                       [](SegmentStart& start) { start.hard_state.term = raft::Term(4); });
   sim::FaultyFileSystem other(3);
   EXPECT_FALSE(open_image(other, image));
 }

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <thread>
 
@@ -175,6 +176,22 @@ TEST(Log, one_sync_for_many_batches_and_none_for_nothing) {
   ASSERT_TRUE(log.seal());
   ASSERT_TRUE(log.seal());
   EXPECT_EQ(disk.sync_count() - disk_before, 7);
+}
+
+// Making a segment ahead finds no space; by the time it is needed there is some.
+TEST(Log, F_no_space_for_a_segment_ahead_is_tried_again) {
+  sim::FaultyFileSystem disk(1);
+  make_data_folder(disk);
+  disk.set_capacity_bytes(2ULL * 4096);  // the first two segments
+  auto [log, recovered] =
+      must_open(disk, {.segment_size_bytes = 4096, .seed = 1, .prepares_in_thread = true});
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (disk.times_full() == 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  ASSERT_GT(disk.times_full(), 0);
+  disk.set_capacity_bytes(UINT64_MAX);
+  for (std::uint64_t index = 1; index <= 50; ++index) {
+    ASSERT_TRUE(log.append(batch({entry(index, 1, std::string(500, 'f'))}))) << index;
+  }
 }
 
 TEST(Log, overridden_entries_are_gone) {
