@@ -45,6 +45,7 @@ struct WatchHub::Answer {
   WatchPtr watch;
   std::optional<base::Error> error;  // the watch ends
   base::Position snapshot;
+  bool is_replay = false;  // `events` are all of this watch's up to the snapshot, or a page of them
   std::vector<chat::SharedEvent> events;
   bool is_more = false;                         // another page lies behind these
   std::optional<base::Position> resync_oldest;  // too old to replay
@@ -250,6 +251,7 @@ WatchHub::Answer WatchHub::ask_reader(const WatchPtr& watch, base::Position curs
       return answer;
     }
     is_too_old = !events->has_value();
+    answer.is_replay = !is_too_old;
     if (!is_too_old) {
       answer.events = std::move(**events);
       answer.is_more = answer.events.size() >= page;
@@ -300,7 +302,10 @@ void WatchHub::take_answer(Answer& answer) {
     return;
   }
   const base::Position before = watch.cursor;
-  watch.cursor = std::max(watch.cursor, answer.snapshot);
+  // Only a replay has looked at what lies between; otherwise the ring has it.
+  if (answer.is_replay) {
+    watch.cursor = std::max(watch.cursor, answer.snapshot);
+  }
   bool is_in_ring = false;
   {
     const std::scoped_lock lock(mutex_);
@@ -309,7 +314,7 @@ void WatchHub::take_answer(Answer& answer) {
   if (is_in_ring) {
     watch.stage = Stage::catching_up;
     catching_up_.push_back(answer.watch);
-  } else if (watch.cursor > before) {
+  } else if (!answer.is_replay || watch.cursor > before) {
     ask(answer.watch);
   } else {
     stuck_.push_back(answer.watch);

@@ -80,7 +80,8 @@ void TestCluster::start(std::uint32_t id) {
   }
   Node node;
   node.transport = std::make_unique<InMemoryTransport>(network_, address(id));
-  auto opened = Replica::open(std::move(options), *files_, *node.transport);
+  wal::FileSystem& disk = disks_.contains(id) ? *disks_.at(id) : *files_;
+  auto opened = Replica::open(std::move(options), disk, *node.transport);
   ASSERT_TRUE(opened.has_value()) << opened.error();
   node.replica = std::move(*opened);
   nodes_[id] = std::move(node);

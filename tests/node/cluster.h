@@ -59,6 +59,9 @@ class TestCluster {
   // The `--cluster` list that a node is started with, instead of the common one.
   void set_list(std::uint32_t id, std::vector<ListedNode> list) { lists_[id] = std::move(list); }
 
+  // The disk that a node's log is on, from its next start on, instead of the real one.
+  void set_disk(std::uint32_t id, wal::FileSystem& disk) { disks_[id] = &disk; }
+
   [[nodiscard]] bool is_running(std::uint32_t id) const { return nodes_.contains(id); }
   [[nodiscard]] Replica& node(std::uint32_t id) { return *nodes_.at(id).replica; }
   [[nodiscard]] InMemoryNetwork& network() { return network_; }
@@ -103,6 +106,7 @@ class TestCluster {
   std::unique_ptr<wal::FileSystem> files_;
   InMemoryNetwork network_;
   std::map<std::uint32_t, std::vector<ListedNode>> lists_;
+  std::map<std::uint32_t, wal::FileSystem*> disks_;
   std::map<std::uint32_t, Node> nodes_;
   std::atomic<std::uint64_t> next_random_{1};
 };

@@ -1,0 +1,42 @@
+// StallingDisk: the real file system, whose syncs a test can hold up or fail. Owned by: one test; outlives
+// the node that uses it. Any thread.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+
+#include "wal/file_system.h"
+
+namespace parley::node::testing {
+
+class StallingDisk final : public wal::FileSystem {
+ public:
+  // While stalled, a sync does not return.
+  void set_stalled(bool stalled);
+  // From now on every sync fails with EIO.
+  void fail_syncs();
+
+  // FileSystem
+  [[nodiscard]] wal::DiskResult<std::unique_ptr<wal::FolderLock>> lock_folder(
+      const std::string& path) override;
+  [[nodiscard]] wal::DiskResult<std::unique_ptr<wal::File>> create(const std::string& path) override;
+  [[nodiscard]] wal::DiskResult<std::unique_ptr<wal::File>> open(const std::string& path) override;
+  [[nodiscard]] wal::DiskResult<void> rename(const std::string& from, const std::string& to) override;
+  [[nodiscard]] wal::DiskResult<void> remove(const std::string& path) override;
+  [[nodiscard]] wal::DiskResult<void> make_folder(const std::string& path) override;
+  [[nodiscard]] wal::DiskResult<void> sync_folder(const std::string& path) override;
+  [[nodiscard]] wal::DiskResult<std::vector<std::string>> list(const std::string& path) override;
+
+  // What a file's sync asks first: returns when it may go on; false: it fails.
+  [[nodiscard]] bool may_sync();
+
+ private:
+  std::unique_ptr<wal::FileSystem> real_ = wal::make_posix_file_system();
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool is_stalled_ = false;
+  bool is_failing_ = false;
+};
+
+}  // namespace parley::node::testing
