@@ -133,7 +133,8 @@ struct StateMachine::State {
     if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) {
       throw SQLite::Exception(db->getHandle(), code);
     }
-    checkpointed_frames = done;
+    wal_frames = std::max(0, frames);
+    checkpointed_frames = std::max(0, done);
     if (code == SQLITE_OK && mode == SQLITE_CHECKPOINT_TRUNCATE) {
       wal_frames = 0;
       checkpointed_frames = 0;

@@ -26,6 +26,7 @@ struct StateError {
   bool is_disk_full = false;
   bool is_damaged = false;
   bool is_newer_format = false;
+  bool operator==(const StateError&) const = default;
 };
 
 template <class T>

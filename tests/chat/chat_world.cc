@@ -62,6 +62,7 @@ World::World(FormatLimits limits, std::string vfs)
   open();
   const base::ClusterId cluster{{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
   log_.push_back({});
+  results_.push_back({});
   const auto founded = machine_->apply_founding(Position(1), cluster, std::string(32, 's'));
   EXPECT_TRUE(founded.has_value());
 }
@@ -93,6 +94,7 @@ void World::replay() {
     } else {
       const auto applied = machine_->apply(next, entry.stamp, entry.command);
       ASSERT_TRUE(applied.has_value()) << applied.error().what;
+      EXPECT_EQ(applied->result, results_[next.value() - 1]) << "what was decided once is decided for ever";
       events.insert(events.end(), applied->events.begin(), applied->events.end());
     }
   }
@@ -129,6 +131,7 @@ StateResult<Applied> World::try_apply(const Command& command) {
       filled);
   log_.push_back({.stamp = stamp_, .command = encode(filled)});
   auto applied = machine_->apply(position(), stamp_, log_.back().command);
+  results_.push_back(applied ? applied->result : CommandResult());
   if (applied) {
     events.insert(events.end(), applied->events.begin(), applied->events.end());
   }
@@ -153,6 +156,7 @@ CommandResult World::apply_again(std::size_t entry) {
     std::abort();
   }
   events.insert(events.end(), applied->events.begin(), applied->events.end());
+  results_.push_back(applied->result);
   return applied->result;
 }
 

@@ -57,6 +57,8 @@ class World {
   [[nodiscard]] const FormatLimits& limits() const { return limits_; }
   [[nodiscard]] std::string path() const { return options_.path; }
   [[nodiscard]] const std::vector<Entry>& log() const { return log_; }
+  // Of each entry of the log, when it was applied first.
+  [[nodiscard]] const std::vector<CommandResult>& results() const { return results_; }
   [[nodiscard]] Position position() const { return Position(log_.size()); }
 
   // Opens the state anew, as after a crash: what was not committed is gone.
@@ -102,6 +104,7 @@ class World {
   StateOptions options_;
   FormatLimits limits_;
   std::vector<Entry> log_;
+  std::vector<CommandResult> results_;
   Stamp stamp_{.cluster_time_ms = 1'000, .wall_unix_ms = 1'800'000'000'000};
   std::uint64_t counter_ = 0;
   std::unique_ptr<Reader> reader_;
