@@ -86,12 +86,12 @@ void become_follower(Machine& machine, Term term, std::optional<Member> leader) 
   restart_election_timer(machine);
 }
 
+// A voter that the newest configuration leaves out may still be needed to commit it (Raft thesis 4.2.2): who
+// stays may have a shorter log, and then cannot lead without its vote, nor get it. Its own vote does not
+// count.
 bool may_lead(const Machine& machine) {
-  // A voter that the newest configuration leaves out may still be needed to commit it (Raft thesis 4.2.2): who
-  // stays may have a shorter log, and then cannot lead without its vote, nor get it.
   return machine.campaign_allowed && machine.has_state() &&
-         (is_voter(machine.configuration(), machine.self()) ||
-          is_voter(machine.membership.as_of(machine.commit), machine.self()));
+         machine.membership.may_vote(machine.self(), machine.commit);
 }
 
 bool lease_holds(const Machine& machine) {

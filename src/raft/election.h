@@ -15,7 +15,8 @@ void become_follower(Machine& machine, Term term, std::optional<Member> leader);
 // waits, and tries again at every tick.
 void campaign(Machine& machine);
 
-// This node may become leader: it votes, has state, and is allowed to.
+// This node may become leader: it has state, is allowed to, and votes in its newest configuration or in one
+// that this may still give way to.
 [[nodiscard]] bool may_lead(const Machine& machine);
 
 // A leader was heard within the election timeout (a leader itself: a quorum of its followers).

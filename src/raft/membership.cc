@@ -144,6 +144,12 @@ const Configuration& Membership::as_of(Index index) const {
   return after == in_log_.begin() ? base_ : std::prev(after)->configuration;
 }
 
+bool Membership::may_vote(const Member& member, Index commit) const {
+  return is_voter(as_of(commit), member) || std::ranges::any_of(in_log_, [&](const ConfigurationAt& at) {
+           return at.index > commit && is_voter(at.configuration, member);
+         });
+}
+
 void Membership::append(Index index, Configuration configuration) {
   base::ensure(in_log_.empty() || in_log_.back().index < index,
                "configurations come in the order of the log");

@@ -49,6 +49,10 @@ class Membership {
   // As of `index`: what a compaction point there must say.
   [[nodiscard]] const Configuration& as_of(Index index) const;
 
+  // Whether `member` votes in the newest configuration, or in one that the newest may still give way to:
+  // those from the commit index on.
+  [[nodiscard]] bool may_vote(const Member& member, Index commit) const;
+
   void append(Index index, Configuration configuration);
   // Entries from `index` on are overridden: what they brought no longer counts.
   void truncate_from(Index index);

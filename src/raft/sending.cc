@@ -105,15 +105,18 @@ void start_heartbeat_round(Machine& machine, Leader& leader) {
 void replicate(Machine& machine) {
   Leader* leader = machine.leading();
   if (leader == nullptr) return;
-  if (term_has_commit(machine, *leader) && leader->reads.wants_round()) start_heartbeat_round(machine, *leader);
+  if (term_has_commit(machine, *leader) && leader->reads.wants_round()) {
+    start_heartbeat_round(machine, *leader);
+  }
   for (Progress& peer : leader->peers) {
     if (peer.state == ProgressState::snapshot) offer_snapshot(machine, peer);
     send_appends(machine, peer);
     tell_commit(machine, peer);
     if (peer.wants_empty_append) ask(machine, peer);
   }
-  if (term_has_commit(machine, *leader) && leader->reads.wants_round())
+  if (term_has_commit(machine, *leader) && leader->reads.wants_round()) {
     start_heartbeat_round(machine, *leader);
+  }
 }
 
 void send_fetched(Machine& machine, const FetchRequest& request, std::vector<Entry> entries) {

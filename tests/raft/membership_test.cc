@@ -84,6 +84,17 @@ TEST(Membership, the_newest_in_the_log_counts) {
   EXPECT_EQ(membership.current().voters, members({1}));
 }
 
+TEST(Membership, who_comes_and_goes_above_the_commit_index_may_still_vote) {
+  Membership membership({}, {});
+  membership.append(Index(1), {.voters = members({2})});
+  membership.append(Index(5), {.voters = members({1, 2})});
+  membership.append(Index(9), {.voters = members({2})});
+  EXPECT_TRUE(membership.may_vote(member(1), Index(3))) << "neither in the newest nor as of the commit index";
+  EXPECT_TRUE(membership.may_vote(member(1), Index(8)));
+  EXPECT_FALSE(membership.may_vote(member(1), Index(9))) << "its removal is committed";
+  EXPECT_FALSE(membership.may_vote(member(3), Index(3)));
+}
+
 TEST(Membership, compaction_keeps_the_configuration_as_of_it) {
   Membership membership({}, {});
   membership.append(Index(1), {.voters = members({1})});
