@@ -14,7 +14,6 @@
 
 namespace {
 
-using parley::raft::Entry;
 using parley::raft::Index;
 using parley::raft::Payload;
 using parley::raft::StorageBatch;

@@ -417,7 +417,7 @@ Checked Reader::drop_torn_tail(Found& found) {
 }
 
 Checked Reader::zero_behind(const Found& found) {
-  const std::string zeros(kCopyBytes, '\0');
+  const std::string zeros(std::min<std::uint64_t>(kCopyBytes, found.segment.header.size_bytes), '\0');
   for (std::uint64_t at = found.end_bytes; at < found.segment.header.size_bytes;) {
     const auto part = std::string_view(zeros).substr(
         0, std::min<std::uint64_t>(zeros.size(), found.segment.header.size_bytes - at));

@@ -38,8 +38,10 @@ std::string segment_file_name(std::uint64_t number, SegmentName kind) {
 std::optional<SegmentFileName> parse_segment_file_name(std::string_view name) {
   if (name.size() <= kDigits) return std::nullopt;
   std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + kDigits, number);
-  if (error != std::errc() || end != name.data() + kDigits || number == 0) return std::nullopt;
+  const std::string digits(name.substr(0, kDigits));
+  const char* const digits_end = digits.data() + digits.size();
+  const auto [end, error] = std::from_chars(digits.data(), digits_end, number);
+  if (error != std::errc() || end != digits_end || number == 0) return std::nullopt;
   const auto* const suffix = std::ranges::find(kSuffixes, name.substr(kDigits));
   if (suffix == std::end(kSuffixes)) return std::nullopt;
   return SegmentFileName{.number = number, .kind = static_cast<SegmentName>(suffix - std::begin(kSuffixes))};
@@ -162,7 +164,7 @@ DiskResult<Segment> SegmentMaker::make(std::uint64_t number, std::uint64_t size_
   if (done) done = files_.rename(temporary, settings_.folder + "/" + segment_file_name(number));
   if (!done) {
     // Give back what space it took. If even that fails the next start tries again.
-    static_cast<void>(files_.remove(temporary));
+    [[maybe_unused]] const auto removed = files_.remove(temporary);
     return std::unexpected(done.error());
   }
   if (const auto synced = files_.sync_folder(settings_.folder); !synced) {
@@ -183,7 +185,7 @@ DiskResult<void> SegmentMaker::fill(File& file, const SegmentHeader& header) con
       return synced;
     }
     at += part.size();
-    part.assign(kFillBytes, '\0');
+    part.assign(part.size(), '\0');
   }
   if (is_stopping()) {
     return std::unexpected(

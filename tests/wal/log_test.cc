@@ -17,10 +17,8 @@ namespace {
 
 class LogOnDisk : public testing::Test {
  protected:
-  LogOnDisk() { std::filesystem::create_directories(root_); }
-  ~LogOnDisk() override { std::filesystem::remove_all(root_); }
-  LogOnDisk(const LogOnDisk&) = delete;
-  LogOnDisk& operator=(const LogOnDisk&) = delete;
+  void SetUp() override { std::filesystem::create_directories(root_); }
+  void TearDown() override { std::filesystem::remove_all(root_); }
 
   [[nodiscard]] std::string folder() const { return (root_ / "log").string(); }
   Log::Opened open(const Options& options = {.segment_size_bytes = 256 * 1024, .seed = 4}) {
