@@ -117,8 +117,8 @@ class Reader {
   // found in at most `limit` rows (and never more than 1,000). Nothing: too old, send a resync.
   [[nodiscard]] base::Result<std::optional<Replay>> events_between(Position after, Position until,
                                                                    std::size_t limit);
-  // The same for one account: its events after `after`, oldest first, at most `limit`; fewer: there are no
-  // more in this snapshot.
+  // The same for one account, by a seek into each of its conversations: its events after `after`, oldest
+  // first, at most `limit`; fewer: there are no more in this snapshot.
   [[nodiscard]] base::Result<std::optional<std::vector<SharedEvent>>> events_after(AccountId account,
                                                                                    Position after,
                                                                                    std::size_t limit);

@@ -1,10 +1,9 @@
 #include <limits>
-#include <queue>
 #include <utility>
 
 #include "base/limits.h"
 #include "base/little_endian.h"
-#include "chat/bytes.h"
+#include "chat/lane_merge.h"
 #include "chat/names.h"
 #include "chat/reader_state.h"
 #include "chat/validate.h"
@@ -15,63 +14,13 @@ namespace {
 constexpr std::size_t kMessageOverheadBytes = 256;  // ids, names, times of one message in an answer
 constexpr MessageId kLastId(std::numeric_limits<std::int64_t>::max());
 
-struct LaneOf {
-  ConversationId conversation;
-  Lane lane = 0;
-};
-
-// Whole lanes, merged by id: one seek for each lane, and one for each message taken.
-class LaneMerge {
- public:
-  LaneMerge(MessageTable& messages, bool newest_first, MessageId from)
-      : messages_(messages), newest_first_(newest_first), from_(from) {}
-
-  void add(const LaneOf& lane) { push(lane, from_); }
-  [[nodiscard]] bool empty() const { return heads_.empty(); }
-  MessageId take() {
-    const Head head = heads_.top();
-    heads_.pop();
-    push(head.lane, head.id);
-    return head.id;
-  }
-
- private:
-  struct Head {
-    MessageId id;
-    LaneOf lane;
-  };
-  struct Later {
-    bool newest_first;
-    bool operator()(const Head& a, const Head& b) const { return newest_first ? a.id < b.id : a.id > b.id; }
-  };
-
-  void push(const LaneOf& lane, MessageId beyond) {
-    const auto next = newest_first_ ? messages_.last_below(lane.conversation, lane.lane, beyond)
-                                    : messages_.first_above(lane.conversation, lane.lane, beyond);
-    if (next) {
-      heads_.push({.id = *next, .lane = lane});
-    }
-  }
-
-  MessageTable& messages_;
-  bool newest_first_;
-  MessageId from_;
-  std::priority_queue<Head, std::vector<Head>, Later> heads_{Later{newest_first_}};
-};
-
 // The lanes of a view, or the error of who asks for another's.
-base::Result<std::vector<LaneOf>> lanes_of(Store& store, AccountId caller, const MessageQuery& query) {
-  std::vector<LaneOf> lanes;
-  const auto add = [&](ConversationId conversation, const std::vector<Lane>& numbers) {
-    for (const Lane lane : numbers) {
-      lanes.push_back({.conversation = conversation, .lane = lane});
-    }
-  };
+base::Result<void> add_lanes(LaneMerge& merge, Store& store, AccountId caller, const MessageQuery& query) {
   if (query.peer.empty() && query.conversation.is_none()) {
     for (const MemberRow& member : store.conversations.of(caller, {}, kMaxMembers)) {
-      add(member.conversation, received_lanes(pair_of(caller, member.peer), caller, query.unread_only));
+      merge.add(member.conversation, received_lanes(pair_of(caller, member.peer), caller, query.unread_only));
     }
-    return lanes;
+    return {};
   }
   std::optional<ConversationId> conversation;
   std::optional<Pair> pair;
@@ -90,12 +39,12 @@ base::Result<std::vector<LaneOf>> lanes_of(Store& store, AccountId caller, const
     conversation = store.conversations.find(*pair);
   }
   if (conversation) {
-    add(*conversation, received_lanes(*pair, caller, query.unread_only));
+    merge.add(*conversation, received_lanes(*pair, caller, query.unread_only));
     if (!query.unread_only && store.is_alive(pair->peer_of(caller))) {
-      add(*conversation, sent_lanes(*pair, caller));
+      merge.add(*conversation, sent_lanes(*pair, caller));
     }
   }
-  return lanes;
+  return {};
 }
 
 std::string scope_of(Store& store, AccountId caller, const MessageQuery& query) {
@@ -144,10 +93,6 @@ base::Result<Page<Message>> Reader::messages(AccountId caller, const MessageQuer
     if (!page_size) {
       return std::unexpected(page_size.error());
     }
-    const auto lanes = lanes_of(store, caller, query);
-    if (!lanes) {
-      return std::unexpected(lanes.error());
-    }
     const PageScope scope = state_->scope(scope_of(store, caller, query));
     MessageId from = query.newest_first ? kLastId : MessageId();
     if (!query.page.page_token.empty()) {
@@ -158,8 +103,8 @@ base::Result<Page<Message>> Reader::messages(AccountId caller, const MessageQuer
       from = MessageId(base::read_le<std::uint64_t>(*cursor, 0));
     }
     LaneMerge merge(store.messages, query.newest_first, from);
-    for (const LaneOf& lane : *lanes) {
-      merge.add(lane);
+    if (auto added = add_lanes(merge, store, caller, query); !added) {
+      return std::unexpected(std::move(added.error()));
     }
     return take_page(store, merge, caller, static_cast<std::size_t>(*page_size), scope);
   });

@@ -40,6 +40,7 @@ struct StateMachine::State {
   void on_wal_grown(int frames) {
     if (frames < wal_frames) {  // begun anew: all of it had reached the database
       checkpointed_frames = 0;
+      waited_at_frames = 0;
     }
     wal_frames = frames;
   }
@@ -138,6 +139,7 @@ struct StateMachine::State {
     if (code == SQLITE_OK && mode == SQLITE_CHECKPOINT_TRUNCATE) {
       wal_frames = 0;
       checkpointed_frames = 0;
+      waited_at_frames = 0;
     }
     if (code != SQLITE_OK || frames != done) {
       return false;
@@ -161,6 +163,7 @@ struct StateMachine::State {
   Position checkpointed;
   int wal_frames = 0;
   int checkpointed_frames = 0;
+  int waited_at_frames = 0;
   std::uint64_t page_size_bytes = 0;
 };
 
@@ -254,7 +257,11 @@ StateResult<bool> StateMachine::checkpoint_if_due() {
     }
     // Readers go on while a passive one runs. It cannot pass a reader's snapshot, and a WAL with readers in
     // it is not begun anew; so a very long one waits for them (none stays longer than 1 s).
-    const bool must_shrink = state.wal_has(limit * kFallbackFactor, 0);
+    const bool must_shrink =
+        state.wal_has(limit * kFallbackFactor, 0) && state.wal_has(limit, state.waited_at_frames);
+    if (must_shrink) {
+      state.waited_at_frames = state.wal_frames;  // in vain, maybe: not again with the next commit
+    }
     return state.checkpoint(must_shrink ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE);
   });
 }

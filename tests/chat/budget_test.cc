@@ -190,6 +190,7 @@ struct Cost {
   std::int64_t history = 0;
   std::int64_t conversations = 0;
   std::int64_t counts = 0;
+  std::int64_t replay = 0;
   bool operator==(const Cost&) const = default;
 };
 
@@ -218,6 +219,7 @@ Cost cost_of(std::size_t peers, std::size_t noise) {
     others.push_back(peer);
   }
   Reader& reader = world.read();
+  const Position before_the_last(world.position().value() - 1);
   const auto steps = [&](auto query) {
     listener.start();
     query();
@@ -232,6 +234,7 @@ Cost cost_of(std::size_t peers, std::size_t noise) {
       steps([&] { (void)reader.messages(ada.id, {.peer = "peer0", .newest_first = true, .page = page}); });
   cost.conversations = steps([&] { (void)reader.conversations(ada.id, page); });
   cost.counts = steps([&] { (void)reader.unread_counts(ada.id, page); });
+  cost.replay = steps([&] { (void)reader.events_after(ada.id, before_the_last, 5); });
   return cost;
 }
 
@@ -243,6 +246,7 @@ TEST(Budget, QueriesStepConversationsAndPageAndNothingElse) {
   EXPECT_EQ(noisy.history, small.history);
   EXPECT_EQ(noisy.conversations, small.conversations);
   EXPECT_EQ(noisy.counts, small.counts);
+  EXPECT_EQ(noisy.replay, small.replay);
   // Instructions for each seek: 20 are generous.
   const Cost wide = cost_of(24, 1);
   constexpr std::int64_t kPerSeek = 20;

@@ -5,11 +5,13 @@
 #include <set>
 
 #include "tests/chat/chat_world.h"
+#include "tests/chat/script.h"
 
 namespace parley::chat {
 namespace {
 
 using ::testing::ElementsAre;
+using testing::Script;
 using ::testing::UnorderedElementsAre;
 using testing::User;
 using testing::World;
@@ -137,6 +139,38 @@ TEST(Events, OfOneAccountAtMostOneForAPosition) {
   }
   EXPECT_THAT(positions, ElementsAre(one.value(), two.value() + 1, two.value() + 2));
   EXPECT_EQ(world.read().events_after(ada.id, Position(0), 2)->value().size(), 2U);
+}
+
+// The two ways to replay agree for every account.
+TEST(Events, OneAccountsReplayIsItsPartOfEverybodys) {
+  World world;
+  Script script(world, 7);
+  for (int i = 0; i < 300; ++i) {
+    script.step();
+  }
+  for (const std::uint64_t after : {0U, 100U, 250U}) {
+    const auto everybodys = replay(world, Position(after), 50);
+    for (const User& user : script.users()) {
+      std::vector<Event> expected;
+      std::ranges::copy_if(everybodys, std::back_inserter(expected), [&](const Event& event) {
+        return std::ranges::find(event.audience, user.id) != event.audience.end();
+      });
+      std::vector<Event> found;
+      Position at(after);
+      while (true) {
+        const auto part = world.read().events_after(user.id, at, 7);
+        ASSERT_TRUE(part.has_value() && part->has_value());
+        for (const SharedEvent& event : **part) {
+          found.push_back(*event);
+          at = event->position;
+        }
+        if ((*part)->size() < 7) {
+          break;
+        }
+      }
+      EXPECT_EQ(found, expected);
+    }
+  }
 }
 
 TEST(Events, OnlyWhoStillSeesAMessage) {
