@@ -40,7 +40,7 @@ class UnaryCall {
   UnaryCall(const CallHome& home, AcceptedMethod method) : home_(home), method_(method) {}
 
   void wait() {
-    home_.raw.request_unary(method_.index, context_, request_, out_, home_.queue, home_.queue, &accepted_);
+    method_.raw->request_unary(method_.index, context_, request_, out_, home_.queue, home_.queue, &accepted_);
   }
 
  private:
@@ -188,8 +188,8 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   void wait() {
     self_ = shared_from_this();
     context_.AsyncNotifyWhenDone(&done_);
-    home_.raw.request_server_stream(method_.index, context_, request_, out_, home_.queue, home_.queue,
-                                    &accepted_);
+    method_.raw->request_server_stream(method_.index, context_, request_, out_, home_.queue, home_.queue,
+                                       &accepted_);
   }
 
  private:

@@ -13,7 +13,6 @@ namespace parley::rpc {
 
 // What calls need of their server. Outlives them.
 struct CallHome {
-  RawService& raw;
   service::Service& service;
   std::shared_ptr<CompletionLoop> loop;
   grpc::ServerCompletionQueue* queue = nullptr;  // the loop's
@@ -21,7 +20,8 @@ struct CallHome {
 };
 
 struct AcceptedMethod {
-  int index = 0;  // in RawService
+  RawService* raw = nullptr;
+  int index = 0;  // in `raw`
   service::MethodId id;
 };
 

@@ -5,7 +5,9 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include <algorithm>
+#include <map>
 #include <mutex>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -52,7 +54,7 @@ struct Server::State {
 
   ServerOptions options;
   service::Service& service;
-  RawService raw;
+  std::map<std::string_view, RawService> raw;  // one for each name: reflection tells one name of each
   std::vector<AcceptedMethod> methods;
   std::vector<std::shared_ptr<CompletionLoop>> loops;
   std::unique_ptr<grpc::Server> server;
@@ -63,14 +65,15 @@ struct Server::State {
     for (const auto& method : service::methods()) {
       const auto type = method.kind == service::MethodKind::unary ? RawService::Type::NORMAL_RPC
                                                                   : RawService::Type::SERVER_STREAMING;
-      methods.push_back(
-          {raw.add(method.service, method.name, type), *service::find_method(method.service, method.name)});
+      auto& service_of_name = raw[method.service];
+      methods.push_back({&service_of_name, service_of_name.add(method.service, method.name, type),
+                         *service::find_method(method.service, method.name)});
     }
   }
 
   void begin_accepting(const std::vector<grpc::ServerCompletionQueue*>& queues) {
     for (std::size_t i = 0; i < loops.size(); ++i) {
-      const CallHome home{raw, service, loops[i], queues[i], options};
+      const CallHome home{service, loops[i], queues[i], options};
       for (const auto& method : methods) {
         if (service::info(method.id).kind == service::MethodKind::unary) {
           accept_unary(home, method);
@@ -92,7 +95,9 @@ std::expected<std::unique_ptr<Server>, std::string> Server::start(ServerOptions 
   set_limits(builder);
   builder.AddListeningPort(base::to_string(state->options.listen), grpc::InsecureServerCredentials(),
                            &state->port);
-  builder.RegisterService(&state->raw);
+  for (auto& [name, raw] : state->raw) {
+    builder.RegisterService(&raw);
+  }
   std::vector<grpc::ServerCompletionQueue*> queues;
   for (std::size_t i = 0; i < std::max<std::size_t>(state->options.threads, 1); ++i) {
     auto queue = builder.AddCompletionQueue();

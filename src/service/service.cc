@@ -217,6 +217,8 @@ std::unique_ptr<StreamHandle> Service::open(MethodId method, std::string_view re
   return handle;
 }
 
+std::size_t Service::open_streams() const { return state_->open_streams; }
+
 void Service::begin_shutdown() {
   state_->stopping = true;
   std::vector<std::weak_ptr<Stream>> streams;

@@ -88,6 +88,9 @@ class Service {
   // Ends every stream with UNAVAILABLE and refuses new calls: the first step of stopping.
   void begin_shutdown();
 
+  // Server streams that something is still kept for.
+  [[nodiscard]] std::size_t open_streams() const;
+
   struct State;
 
  private:

@@ -251,6 +251,11 @@ void LocalNode::before_next_write(std::function<void()> action) {
   before_next_write_ = std::move(action);
 }
 
+std::size_t LocalNode::held() const {
+  const std::scoped_lock lock(mutex_);
+  return held_.size();
+}
+
 std::size_t LocalNode::watchers() const {
   const std::scoped_lock lock(mutex_);
   return watchers_.size();

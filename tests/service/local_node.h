@@ -49,6 +49,7 @@ class LocalNode : public node::ChatNode {
   [[nodiscard]] std::uint64_t linearizable_reads() const { return linearizable_reads_; }
   [[nodiscard]] std::uint64_t writes() const { return writes_; }
   [[nodiscard]] std::size_t watchers() const;
+  [[nodiscard]] std::size_t held() const;  // answers that are held back
   void advance_clock_ms(std::int64_t ms) { clock_ms_ += ms; }
 
  private:

@@ -1,0 +1,301 @@
+// Peers over real gRPC on loopback: hellos, order, lost and found connections, refusals, frozen and false
+// peers.
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <map>
+#include <mutex>
+#include <random>
+#include <set>
+
+#include "rpc/peer_transport.h"
+#include "tests/support/wait_until.h"
+
+namespace parley::test {
+namespace {
+
+using namespace std::chrono_literals;
+using parley::testing::wait_until;
+using ::testing::HasSubstr;
+
+raft::Member member(std::uint32_t id, std::uint64_t life = 1) {
+  return {base::NodeId(id), base::Incarnation(life)};
+}
+
+// Remembers what it was told.
+class Witness : public node::PeerHandler {
+ public:
+  std::expected<void, std::string> on_hello(const node::Hello& hello) override {
+    const std::scoped_lock lock(mutex);
+    hellos.push_back(hello);
+    if (refused_ids.contains(hello.self.id.value())) {
+      return std::unexpected("node " + std::to_string(hello.self.id.value()) + " is not of this cluster");
+    }
+    return {};
+  }
+  void on_refused(base::NodeId peer, const std::string& reason) override {
+    const std::scoped_lock lock(mutex);
+    refusals[peer.value()] = reason;
+  }
+  void on_message(const raft::Member& from, node::PeerMessage message) override {
+    const std::scoped_lock lock(mutex);
+    if (const auto* write = std::get_if<node::ForwardWrite>(&message)) {
+      received[from.id.value()].push_back(write->forward_id);
+    }
+  }
+  void on_link_up(const raft::Member& peer) override {
+    const std::scoped_lock lock(mutex);
+    up[peer.id.value()] = peer;
+    ++ups;
+  }
+  void on_link_down(const raft::Member& peer, node::LinkLoss why) override {
+    const std::scoped_lock lock(mutex);
+    up.erase(peer.id.value());
+    losses.push_back(why);
+  }
+
+  bool is_up(std::uint32_t id) {
+    const std::scoped_lock lock(mutex);
+    return up.contains(id);
+  }
+  std::size_t received_from(std::uint32_t id) {
+    const std::scoped_lock lock(mutex);
+    return received[id].size();
+  }
+
+  std::mutex mutex;
+  std::vector<node::Hello> hellos;
+  std::set<std::uint32_t> refused_ids;
+  std::map<std::uint32_t, std::string> refusals;
+  std::map<std::uint32_t, std::vector<std::uint64_t>> received;
+  std::map<std::uint32_t, raft::Member> up;
+  std::vector<node::LinkLoss> losses;
+  int ups = 0;
+};
+
+struct Peer {
+  explicit Peer(raft::Member who, std::uint16_t port = 0, rpc::PeerTransportOptions options = {})
+      : self(who) {
+    options.listen = {"127.0.0.1", port};
+    auto listening = rpc::PeerTransport::listen(std::move(options));
+    EXPECT_TRUE(listening) << (listening ? "" : listening.error());
+    transport = *std::move(listening);
+    transport->start(hello(), witness);
+  }
+  [[nodiscard]] node::Hello hello() const { return {.self = self, .peer_address = address()}; }
+  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(transport->port()); }
+  void dial(std::uint32_t id, std::vector<std::string> addresses) const {
+    transport->set_peers({{base::NodeId(id), std::move(addresses)}});
+  }
+  [[nodiscard]] bool send(std::uint32_t to, std::uint64_t number, std::size_t size_bytes = 10) const {
+    return transport->send(
+        base::NodeId(to),
+        node::ForwardWrite{.forward_id = number, .command = base::Payload(std::string(size_bytes, 'c'))});
+  }
+
+  raft::Member self;
+  Witness witness;
+  std::unique_ptr<rpc::PeerTransport> transport;
+};
+
+TEST(PeerTransport, WhatIsSentArrivesInOrder) {
+  Peer a(member(1));
+  Peer b(member(2));
+  EXPECT_FALSE(a.send(2, 0)) << "not dialled yet";
+  a.dial(2, {b.address()});
+  ASSERT_TRUE(wait_until([&] { return a.witness.is_up(2); }));
+  constexpr std::uint64_t kMessages = 20'000;
+  for (std::uint64_t i = 0; i < kMessages; ++i) {
+    ASSERT_TRUE(wait_until([&] { return a.send(2, i, 300); }, 60s, 1ms));
+  }
+  ASSERT_TRUE(wait_until([&] { return b.witness.received_from(1) == kMessages; }));
+  for (std::uint64_t i = 0; i < kMessages; ++i) {
+    ASSERT_EQ(b.witness.received[1][i], i);
+  }
+  EXPECT_EQ(b.witness.hellos.at(0), a.hello());
+}
+
+TEST(PeerTransport, AnotherHelloComesOnOpenConnections) {
+  Peer a(member(1));
+  Peer b(member(2));
+  a.dial(2, {b.address()});
+  ASSERT_TRUE(wait_until([&] { return a.witness.is_up(2); }));
+  auto later = a.hello();
+  later.cluster_id.bytes.fill(9);
+  a.transport->set_hello(later);
+  ASSERT_TRUE(wait_until([&] {
+    const std::scoped_lock lock(b.witness.mutex);
+    return !b.witness.hellos.empty() && b.witness.hellos.back() == later;
+  })) << "by the dialler";
+  auto answer = b.hello();
+  answer.cluster_id.bytes.fill(9);
+  b.transport->set_hello(answer);
+  EXPECT_TRUE(wait_until([&] {
+    const std::scoped_lock lock(a.witness.mutex);
+    return a.witness.hellos.back() == answer;
+  })) << "by the dialled";
+}
+
+TEST(PeerTransport, APeerThatIsGoneIsToldAndFoundAgain) {
+  Peer a(member(1));
+  auto b = std::make_unique<Peer>(member(2));
+  const auto port = b->transport->port();
+  a.dial(2, {b->address()});
+  ASSERT_TRUE(wait_until([&] { return a.witness.is_up(2); }));
+  b.reset();
+  ASSERT_TRUE(wait_until([&] { return !a.witness.is_up(2); }));
+  EXPECT_EQ(a.witness.losses.at(0), node::LinkLoss::closed);
+  EXPECT_FALSE(a.send(2, 1));
+  Peer again(member(2, 2), port);
+  ASSERT_TRUE(wait_until([&] { return a.witness.is_up(2); }));
+  EXPECT_EQ(a.witness.up.at(2), member(2, 2));
+  ASSERT_TRUE(a.send(2, 7));
+  EXPECT_TRUE(wait_until([&] { return again.witness.received_from(1) == 1; }));
+}
+
+TEST(PeerTransport, ARefusedHelloIsToldWithItsReason) {
+  Peer a(member(1));
+  Peer b(member(2));
+  {
+    const std::scoped_lock lock(b.witness.mutex);
+    b.witness.refused_ids = {1};
+  }
+  a.dial(2, {b.address()});
+  ASSERT_TRUE(wait_until([&] {
+    const std::scoped_lock lock(a.witness.mutex);
+    return a.witness.refusals.contains(2);
+  }));
+  EXPECT_EQ(a.witness.refusals.at(2), "node 1 is not of this cluster");
+  EXPECT_FALSE(a.witness.is_up(2));
+  {
+    const std::scoped_lock lock(b.witness.mutex);
+    b.witness.refused_ids.clear();
+  }
+  EXPECT_TRUE(wait_until([&] { return a.witness.is_up(2); })) << "it goes on trying";
+}
+
+TEST(PeerTransport, AnAddressThatAnswersWithAnotherIdIsPassedOver) {
+  Peer a(member(1));
+  const Peer wrong(member(3));
+  const Peer b(member(2));
+  a.dial(2, {wrong.address(), "127.0.0.1:1", b.address()});
+  ASSERT_TRUE(wait_until([&] { return a.witness.is_up(2); }));
+  EXPECT_EQ(a.witness.up.at(2), member(2));
+  EXPECT_EQ(a.witness.ups, 1);
+}
+
+TEST(PeerTransport, WhoIsNoLongerNamedIsDisconnected) {
+  Peer a(member(1));
+  const Peer b(member(2));
+  a.dial(2, {b.address()});
+  ASSERT_TRUE(wait_until([&] { return a.witness.is_up(2); }));
+  a.dial(2, {"127.0.0.1:1"});
+  EXPECT_TRUE(a.send(2, 1)) << "a link that works stays, whatever its addresses are now";
+  a.transport->set_peers({});
+  ASSERT_TRUE(wait_until([&] { return !a.witness.is_up(2); }));
+  EXPECT_EQ(a.witness.losses.at(0), node::LinkLoss::replaced);
+}
+
+// A listener whose connections nobody serves: as a process that is stopped.
+class FrozenPort {
+ public:
+  FrozenPort() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    EXPECT_EQ(listen(fd_, 16), 0);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    port_ = ntohs(address.sin_port);
+  }
+  ~FrozenPort() { close(fd_); }
+  FrozenPort(const FrozenPort&) = delete;
+  FrozenPort& operator=(const FrozenPort&) = delete;
+  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  int fd_;
+  std::uint16_t port_ = 0;
+};
+
+TEST(PeerTransport, AFrozenAddressDoesNotKeepTheNextFromBeingTried) {
+  Peer a(member(1), 0, {.handshake_timeout = 100ms});
+  const FrozenPort frozen;
+  const Peer b(member(2));
+  a.dial(2, {frozen.address(), b.address()});
+  EXPECT_TRUE(wait_until([&] { return a.witness.is_up(2); }));
+}
+
+TEST(PeerTransport, TheQueueOfALinkIsBounded) {
+  // The peer takes its time with each message, so that more comes than goes.
+  class Slow : public Witness {
+   public:
+    void on_message(const raft::Member& from, node::PeerMessage message) override {
+      const std::scoped_lock lock(gate);
+      Witness::on_message(from, std::move(message));
+    }
+    std::mutex gate;
+  };
+  Slow slow;
+  auto listening = rpc::PeerTransport::listen({.listen = {"127.0.0.1", 0}});
+  ASSERT_TRUE(listening);
+  const std::string address = "127.0.0.1:" + std::to_string((*listening)->port());
+  (*listening)->start({.self = member(2), .peer_address = address}, slow);
+  Peer a(member(1), 0, {.max_queued_messages = 100, .max_queued_size_bytes = 1'000'000});
+  a.dial(2, {address});
+  ASSERT_TRUE(wait_until([&] { return a.witness.is_up(2); }));
+  std::unique_lock frozen(slow.gate);
+  std::uint64_t sent = 0;
+  // Frozen from here on: windows and queue fill up, and then sends are refused.
+  constexpr std::uint64_t kTooMany = 100'000;
+  while (sent < kTooMany && a.send(2, sent, 10'000)) {
+    ++sent;
+  }
+  EXPECT_LT(sent, kTooMany);
+  frozen.unlock();
+  EXPECT_TRUE(wait_until([&] { return slow.received_from(1) == sent; })) << "what was taken arrives";
+  EXPECT_TRUE(a.send(2, sent)) << "and there is room again";
+  (*listening)->stop();
+}
+
+TEST(PeerTransport, GarbageOnThePortHarmsNobody) {
+  Peer a(member(1));
+  const Peer b(member(2));
+  std::mt19937 random(7);
+  for (int round = 0; round < 50; ++round) {
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(b.transport->port());
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ASSERT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    std::string bytes = round % 2 == 0 ? "" : "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    for (int i = 0; i < 2'000; ++i) {
+      bytes.push_back(static_cast<char>(random()));
+    }
+    (void)!send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    close(fd);
+  }
+  a.dial(2, {b.address()});
+  EXPECT_TRUE(wait_until([&] { return a.witness.is_up(2); }));
+}
+
+TEST(PeerTransport, StopsAtAnyMoment) {
+  Peer b(member(2));
+  for (int round = 0; round < 30; ++round) {
+    Peer a(member(1, static_cast<std::uint64_t>(round) + 1));
+    a.dial(2, {b.address(), "127.0.0.1:1"});
+    if (round % 3 == 0) {
+      ASSERT_TRUE(wait_until([&] { return a.witness.is_up(2); }));
+      (void)a.send(2, 1);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace parley::test

@@ -1,0 +1,385 @@
+// The API over real gRPC on loopback: bytes in and out, errors with details, streams, limits, garbage,
+// stopping.
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <google/protobuf/descriptor.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <random>
+#include <thread>
+
+#include "base/limits.h"
+#include "parley/v1/api.grpc.pb.h"
+#include "rpc/server.h"
+#include "service/error_codec.h"
+#include "tests/service/api.h"
+#include "tests/support/wait_until.h"
+
+namespace parley::test {
+namespace {
+
+using namespace std::chrono_literals;
+using parley::testing::wait_until;
+using ::testing::HasSubstr;
+
+rpc::ServerOptions loopback() { return {.listen = {"127.0.0.1", 0}}; }
+
+class RpcServer : public ::testing::Test {
+ protected:
+  explicit RpcServer(rpc::ServerOptions options = loopback()) {
+    auto started = rpc::Server::start(std::move(options), *api_.service);
+    EXPECT_TRUE(started) << (started ? "" : started.error());
+    server_ = *std::move(started);
+    channel_ = grpc::CreateChannel(target(), grpc::InsecureChannelCredentials());
+    accounts_ = v1::AccountService::NewStub(channel_);
+    messages_ = v1::MessageService::NewStub(channel_);
+    cluster_ = v1::ClusterService::NewStub(channel_);
+  }
+
+  [[nodiscard]] std::string target() const { return "127.0.0.1:" + std::to_string(server_->port()); }
+
+  // A call by its path, with whatever bytes.
+  grpc::Status call_raw(const std::string& path, const std::string& bytes, std::string* answer = nullptr,
+                        const std::string& authorization = {}) {
+    grpc::CompletionQueue queue;
+    grpc::GenericStub stub(channel_);
+    grpc::ClientContext context;
+    if (!authorization.empty()) {
+      context.AddMetadata("authorization", authorization);
+    }
+    const grpc::Slice slice(bytes);
+    const grpc::ByteBuffer request(&slice, 1);
+    grpc::ByteBuffer response;
+    grpc::Status status;
+    auto call = stub.PrepareUnaryCall(&context, path, request, &queue);
+    call->StartCall();
+    call->Finish(&response, &status, nullptr);
+    void* tag = nullptr;
+    bool ok = false;
+    EXPECT_TRUE(queue.Next(&tag, &ok));
+    grpc::Slice flat;
+    if (answer != nullptr && status.ok() && response.DumpToSingleSlice(&flat).ok()) {
+      answer->assign(reinterpret_cast<const char*>(flat.begin()), flat.size());
+    }
+    return status;
+  }
+
+  static void authorize(grpc::ClientContext& context, const User& user) {
+    context.AddMetadata("authorization", user.authorization());
+  }
+
+  Api api_;
+  std::unique_ptr<rpc::Server> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::AccountService::Stub> accounts_;
+  std::unique_ptr<v1::MessageService::Stub> messages_;
+  std::unique_ptr<v1::ClusterService::Stub> cluster_;
+};
+
+base::Error details(const grpc::Status& status) {
+  const auto error = service::decode_status_details(status.error_details());
+  EXPECT_TRUE(error) << "no ErrorInfo with: " << status.error_message();
+  return error.value_or(base::Error{});
+}
+
+TEST_F(RpcServer, AConversation) {
+  v1::CreateAccountRequest create;
+  create.set_name("alice");
+  create.set_password("password one");
+  v1::CreateAccountResponse created;
+  {
+    grpc::ClientContext context;
+    ASSERT_TRUE(accounts_->CreateAccount(&context, create, &created).ok());
+  }
+  grpc::ClientContext context;
+  context.AddMetadata("authorization", "Bearer " + created.token());
+  v1::SendMessageRequest send;
+  send.set_recipient("alice");
+  send.set_body("hello");
+  v1::SendMessageResponse sent;
+  ASSERT_TRUE(messages_->SendMessage(&context, send, &sent).ok());
+  EXPECT_EQ(sent.message().body(), "hello");
+}
+
+TEST_F(RpcServer, AnErrorCarriesItsInfoInTheDetails) {
+  grpc::ClientContext context;
+  v1::LogInRequest request;
+  request.set_name("two words");
+  v1::LogInResponse response;
+  const auto status = accounts_->LogIn(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  const auto error = details(status);
+  EXPECT_EQ(error.field, "name");
+  EXPECT_THAT(error.limit, HasSubstr("1 to 32"));
+  EXPECT_EQ(error.outcome, base::Outcome::refused);
+  EXPECT_EQ(error.message, status.error_message());
+}
+
+TEST_F(RpcServer, EveryMethodIsReachedByItsName) {
+  for (const auto& method : service::methods()) {
+    const auto path = "/" + std::string(method.service) + "/" + std::string(method.name);
+    const auto status = call_raw(path, "");
+    EXPECT_FALSE(status.ok()) << path << " without a token";
+    EXPECT_FALSE(details(status).reason.empty()) << path;
+  }
+  const auto absent = call_raw("/parley.v1.MessageService/Absent", "");
+  EXPECT_EQ(absent.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+}
+
+TEST_F(RpcServer, TextThatIsNoUtf8ReachesOurOwnRules) {
+  for (const auto& method : service::methods()) {
+    const auto* type = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
+        "parley.v1." + std::string(method.name) + "Request");
+    for (int i = 0; i < type->field_count(); ++i) {
+      const auto* field = type->field(i);
+      if (field->type() != google::protobuf::FieldDescriptor::TYPE_STRING) {
+        continue;
+      }
+      std::string bytes(1, static_cast<char>((field->number() << 3) | 2));
+      bytes += "\x01\xff";
+      const auto status = call_raw("/" + std::string(method.service) + "/" + std::string(method.name), bytes);
+      EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT)
+          << method.name << " " << field->name();
+      EXPECT_THAT(status.error_message(), HasSubstr("UTF-8"));
+      EXPECT_EQ(details(status).field, field->name());
+    }
+  }
+}
+
+TEST_F(RpcServer, ReflectionListsTheServices) {
+  grpc::CompletionQueue queue;
+  grpc::GenericStub stub(channel_);
+  grpc::ClientContext context;
+  auto call =
+      stub.PrepareCall(&context, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
+  const auto wait = [&queue] {
+    void* tag = nullptr;
+    bool ok = false;
+    return queue.Next(&tag, &ok) && ok;
+  };
+  call->StartCall(nullptr);
+  ASSERT_TRUE(wait());
+  const grpc::Slice list_services(std::string("\x3a\x01*"));  // field 7: list_services
+  call->Write(grpc::ByteBuffer(&list_services, 1), nullptr);
+  ASSERT_TRUE(wait());
+  grpc::ByteBuffer response;
+  call->Read(&response, nullptr);
+  ASSERT_TRUE(wait());
+  grpc::Slice flat;
+  ASSERT_TRUE(response.DumpToSingleSlice(&flat).ok());
+  const std::string text(reinterpret_cast<const char*>(flat.begin()), flat.size());
+  for (const char* name : {"parley.v1.AccountService", "parley.v1.MessageService", "parley.v1.ClusterService",
+                           "grpc.health.v1.Health"}) {
+    EXPECT_THAT(text, HasSubstr(name));
+  }
+  context.TryCancel();
+  grpc::Status status;
+  call->Finish(&status, nullptr);
+  (void)wait();
+}
+
+TEST_F(RpcServer, HealthSaysServing) {
+  std::string answer;
+  ASSERT_TRUE(call_raw("/grpc.health.v1.Health/Check", "", &answer).ok());
+  EXPECT_EQ(answer, "\x08\x01");
+}
+
+TEST_F(RpcServer, RequestsThatAreTooLarge) {
+  const std::string path = "/parley.v1.MessageService/SendMessage";
+  const auto large = call_raw(path, std::string(base::kMaxRequestBytes + 1, 'x'));
+  EXPECT_EQ(large.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(large.error_message(), HasSubstr("1048576"));
+  const auto huge = call_raw(path, std::string(8 * base::kMaxRequestBytes, 'x'));
+  EXPECT_EQ(huge.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(huge.error_message(), HasSubstr("larger than max"));
+}
+
+TEST_F(RpcServer, TheCallersDeadlineIsKept) {
+  const User alice = api_.create("alice");
+  api_.node.hold_answers(true);
+  grpc::ClientContext context;
+  authorize(context, alice);
+  context.set_deadline(std::chrono::system_clock::now() + 50ms);
+  v1::GetAccountRequest request;
+  request.set_name("alice");
+  v1::GetAccountResponse response;
+  const auto status = accounts_->GetAccount(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  api_.node.hold_answers(false);
+}
+
+int connect_to(std::uint16_t port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  return fd;
+}
+
+TEST_F(RpcServer, GarbageOnThePortHarmsNobody) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 50; ++round) {
+    std::string bytes = round % 2 == 0 ? "" : "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    for (int i = 0; i < 2'000; ++i) {
+      bytes.push_back(static_cast<char>(random()));
+    }
+    const int fd = connect_to(server_->port());
+    (void)!send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    close(fd);
+  }
+  std::string answer;
+  EXPECT_TRUE(call_raw("/grpc.health.v1.Health/Check", "", &answer).ok());
+}
+
+TEST_F(RpcServer, AWatchBringsEventsAndEndsWhenItsReaderGoes) {
+  const User alice = api_.create("alice");
+  {
+    grpc::ClientContext context;
+    authorize(context, alice);
+    const auto stream = messages_->Watch(&context, v1::WatchRequest());
+    v1::WatchResponse response;
+    ASSERT_TRUE(stream->Read(&response));
+    EXPECT_TRUE(response.has_heartbeat());
+    const auto sent = api_.send(alice, "alice", "hello");
+    ASSERT_TRUE(stream->Read(&response));
+    EXPECT_EQ(response.position(), sent.id());
+    context.TryCancel();
+    EXPECT_FALSE(stream->Finish().ok());
+  }
+  EXPECT_TRUE(wait_until([&] { return api_.node.watchers() == 0; }));
+}
+
+TEST_F(RpcServer, AWatchThatIsRefusedSaysWhy) {
+  grpc::ClientContext context;
+  const auto stream = messages_->Watch(&context, v1::WatchRequest());
+  v1::WatchResponse response;
+  EXPECT_FALSE(stream->Read(&response));
+  const auto status = stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(details(status).reason, "TOKEN_MISSING");
+}
+
+TEST_F(RpcServer, ManyCallsAtOnce) {
+  const User alice = api_.create("alice");
+  constexpr int kCalls = 500;
+  grpc::CompletionQueue queue;
+  std::vector<grpc::ClientContext> contexts(kCalls);
+  std::vector<v1::SendMessageResponse> responses(kCalls);
+  std::vector<grpc::Status> statuses(kCalls);
+  std::vector<std::unique_ptr<grpc::ClientAsyncResponseReader<v1::SendMessageResponse>>> calls;
+  v1::SendMessageRequest request;
+  request.set_recipient("alice");
+  request.set_body("hello");
+  for (std::size_t i = 0; i < kCalls; ++i) {
+    authorize(contexts[i], alice);
+    calls.push_back(messages_->AsyncSendMessage(&contexts[i], request, &queue));
+    calls.back()->Finish(&responses[i], &statuses[i], nullptr);
+  }
+  for (std::size_t i = 0; i < kCalls; ++i) {
+    void* tag = nullptr;
+    bool ok = false;
+    ASSERT_TRUE(queue.Next(&tag, &ok));
+  }
+  for (const auto& status : statuses) {
+    EXPECT_TRUE(status.ok()) << status.error_message();
+  }
+}
+
+TEST_F(RpcServer, StoppingEndsStreamsAndAnswersWhatIsUnderWay) {
+  const User alice = api_.create("alice");
+  grpc::ClientContext watch_context;
+  authorize(watch_context, alice);
+  const auto stream = messages_->Watch(&watch_context, v1::WatchRequest());
+  v1::WatchResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  api_.node.hold_answers(true);
+  std::thread waiting([&] {
+    grpc::ClientContext context;
+    authorize(context, alice);
+    v1::SendMessageRequest request;
+    request.set_recipient("alice");
+    request.set_body("hello");
+    v1::SendMessageResponse sent;
+    EXPECT_FALSE(messages_->SendMessage(&context, request, &sent).ok()) << "its node never answered";
+  });
+  ASSERT_TRUE(wait_until([&] { return api_.node.held() == 1; }));
+  api_.service->begin_shutdown();
+  server_->stop(100ms);
+  waiting.join();
+  while (stream->Read(&response)) {
+  }
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  api_.node.hold_answers(false);  // answers come after all: nobody is there, nothing breaks
+}
+
+TEST_F(RpcServer, APortThatIsTakenIsAnError) {
+  const auto second = rpc::Server::start({.listen = {"127.0.0.1", server_->port()}}, *api_.service);
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error(), HasSubstr(target()));
+}
+
+class SlowWatcher : public RpcServer {
+ protected:
+  SlowWatcher() : RpcServer({.listen = {"127.0.0.1", 0}, .max_queued_events = 16, .cut_off_grace = 60s}) {}
+};
+
+TEST_F(SlowWatcher, IsCutOffAndToldSo) {
+  const User alice = api_.create("alice");
+  grpc::ClientContext context;
+  authorize(context, alice);
+  const auto stream = messages_->Watch(&context, v1::WatchRequest());
+  ASSERT_TRUE(wait_until([&] { return api_.node.watchers() == 1; }));
+  // Nobody reads: gRPC's window fills, then the queue, and then the watch ends.
+  const std::string body(base::kMaxBodyBytes, 'x');
+  ASSERT_TRUE(wait_until(
+      [&] {
+        (void)api_.send(alice, "alice", body);
+        return api_.node.watchers() == 0;
+      },
+      std::chrono::minutes(1), 0ms));
+  v1::WatchResponse response;
+  std::uint64_t last = 0;
+  while (stream->Read(&response)) {
+    EXPECT_GT(response.position(), last) << "what came before the end is in order";
+    last = response.position();
+  }
+  const auto status = stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(details(status).reason, "STREAM_TOO_SLOW");
+}
+
+class DeafWatcher : public RpcServer {
+ protected:
+  DeafWatcher() : RpcServer({.listen = {"127.0.0.1", 0}, .max_queued_events = 16, .cut_off_grace = 50ms}) {}
+};
+
+TEST_F(DeafWatcher, IsCancelledAfterAGrace) {
+  const User alice = api_.create("alice");
+  grpc::ClientContext context;
+  authorize(context, alice);
+  const auto stream = messages_->Watch(&context, v1::WatchRequest());
+  ASSERT_TRUE(wait_until([&] { return api_.node.watchers() == 1; }));
+  const std::string body(base::kMaxBodyBytes, 'x');
+  ASSERT_TRUE(wait_until(
+      [&] {
+        (void)api_.send(alice, "alice", body);
+        return api_.node.watchers() == 0;
+      },
+      std::chrono::minutes(1), 0ms));
+  EXPECT_TRUE(wait_until([&] { return api_.service->open_streams() == 0; })) << "nothing is kept for it";
+  v1::WatchResponse response;
+  while (stream->Read(&response)) {
+  }
+  EXPECT_FALSE(stream->Finish().ok());
+}
+
+}  // namespace
+}  // namespace parley::test
