@@ -137,7 +137,8 @@ TEST_F(ChatScreen, AMessageComesInAboveAHalfTypedLine) {
   ASSERT_TRUE(terminal.wait_for("bob: hello, hear \\x1b[2Jme")) << terminal.screen();
   ASSERT_TRUE(terminal.wait_until([](const std::string& screen) {
     const auto line = screen.find("\nann> half a line, über");
-    return line != std::string::npos && line > screen.find("bob: hello") && line == screen.rfind("\nann> half");
+    return line != std::string::npos && line > screen.find("bob: hello") &&
+           line == screen.rfind("\nann> half");
   })) << terminal.screen();
   terminal.type("e");  // the cursor is where it was: before the last letter
   terminal.press("Enter");

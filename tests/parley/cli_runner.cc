@@ -49,6 +49,16 @@ class Child {
           const_cast<char*>(argument.c_str()));  // NOLINT(cppcoreguidelines-pro-type-const-cast): execv
     }
     argv.push_back(nullptr);
+    // Made here: between fork and exec a child of a program with threads must not allocate.
+    std::vector<std::string> variables = {"XDG_CONFIG_HOME=" + config_home, "TZ=UTC"};
+    std::vector<char*> environment;
+    for (std::string& variable : variables) {
+      environment.push_back(variable.data());
+    }
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+      environment.push_back(*variable);
+    }
+    environment.push_back(nullptr);
     pid_ = ::fork();
     base::ensure(pid_ >= 0, "a child");
     if (pid_ == 0) {
@@ -57,9 +67,7 @@ class Child {
       ::dup2(in_.ends[0], STDIN_FILENO);
       ::dup2(out_.ends[1], STDOUT_FILENO);
       ::dup2(err_.ends[1], STDERR_FILENO);
-      ::setenv("XDG_CONFIG_HOME", config_home.c_str(), 1);
-      ::setenv("TZ", "UTC", 1);
-      ::execv(argv[0], argv.data());
+      ::execve(argv[0], argv.data(), environment.data());
       ::_exit(127);
     }
     in_.close_end(0);

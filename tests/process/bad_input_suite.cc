@@ -1,0 +1,233 @@
+// Bad input over gRPC is refused with a message that names the limit, and changes nothing; garbage on every
+// port does no harm.
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/security/credentials.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/process/cluster.h"
+#include "tests/process/talk.h"
+
+namespace parley::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+class BadInputSuite : public ::testing::Test {
+ protected:
+  BadInputSuite() {
+    cluster_.wait_for_leader();
+    client_ = cluster_.client();
+    ann_ = sign_up(*client_, "ann");
+    client_->set_token(ann_);
+  }
+
+  template <class Outcome>
+  static void expect_refused(const Outcome& outcome, const std::string& names, base::Code code) {
+    const auto* const refused = std::get_if<client::Refused>(&outcome);
+    ASSERT_NE(refused, nullptr) << names;
+    EXPECT_EQ(base::to_string(refused->error.code), base::to_string(code)) << refused->error.message;
+    EXPECT_THAT(refused->error.message, HasSubstr(names));
+    EXPECT_NE(refused->error.reason, "");
+  }
+  template <class Outcome>
+  static void expect_invalid(const Outcome& outcome, const std::string& names) {
+    expect_refused(outcome, names, base::Code::invalid_argument);
+  }
+
+  // Bytes as they are, to one method of one node. The status that comes back.
+  [[nodiscard]] grpc::Status call_raw(const std::string& method, const std::string& bytes,
+                                      const std::string& authorization) const {
+    const auto channel =
+        grpc::CreateChannel(to_string(cluster_.client_address(1)), grpc::InsecureChannelCredentials());
+    grpc::GenericStub stub(channel);
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+    context.set_wait_for_ready(true);
+    if (!authorization.empty()) {
+      context.AddMetadata("authorization", authorization);
+    }
+    const grpc::Slice slice(bytes);
+    const grpc::ByteBuffer request(&slice, 1);
+    grpc::ByteBuffer response;
+    grpc::CompletionQueue queue;
+    const auto call = stub.PrepareUnaryCall(&context, method, request, &queue);
+    call->StartCall();
+    grpc::Status status;
+    call->Finish(&response, &status, nullptr);
+    void* tag = nullptr;
+    bool ok = false;
+    queue.Next(&tag, &ok);
+    return status;
+  }
+
+  void expect_alive() {
+    v1::SendMessageRequest note;
+    note.set_recipient("ann");
+    note.set_body("still here");
+    for (const int node : cluster_.ids()) {
+      const auto here = cluster_.client({node});
+      here->set_token(ann_);
+      EXPECT_TRUE(std::holds_alternative<client::Done<v1::SendMessageResponse>>(here->send_message(note)))
+          << "node " << node;
+      EXPECT_TRUE(cluster_.is_running(node));
+    }
+  }
+
+  Cluster cluster_{3};
+  std::unique_ptr<client::Client> client_;
+  std::string ann_;
+};
+
+TEST_F(BadInputSuite, NamesAndPasswords) {
+  const auto create = [this](const std::string& name, const std::string& password) {
+    v1::CreateAccountRequest request;
+    request.set_name(name);
+    request.set_password(password);
+    return client_->create_account(request);
+  };
+  expect_invalid(create("", "correct horse"), "32");
+  expect_invalid(create(std::string(33, 'a'), "correct horse"), "32");
+  for (const std::string name : {"a b", "a\nb", "a\x1b", "ann@home",
+                                 "\xc3\xbc"
+                                 "ber",
+                                 "a/b"}) {
+    expect_invalid(create(name, "correct horse"), "a-z");
+  }
+  expect_invalid(create("carl", ""), "8");
+  expect_invalid(create("carl", "1234567"), "8");
+  expect_invalid(create("carl", std::string(129, 'x')), "128");
+}
+
+TEST_F(BadInputSuite, BodiesSetsAndPages) {
+  v1::SendMessageRequest send;
+  send.set_recipient("ann");
+  expect_invalid(client_->send_message(send), "16");
+  send.set_body(std::string(16'385, 'x'));
+  expect_invalid(client_->send_message(send), "16");
+  send.set_body(std::string(2'000'000, 'x'));
+  EXPECT_TRUE(std::holds_alternative<client::Refused>(client_->send_message(send)));
+  v1::MarkReadRequest read;
+  for (std::uint64_t id = 1; id <= 1'001; ++id) {
+    read.add_message_ids(id);
+  }
+  expect_invalid(client_->mark_read(read), "1000");
+  v1::DeleteMessagesRequest remove;
+  *remove.mutable_message_ids() = read.message_ids();
+  expect_invalid(client_->delete_messages(remove), "1000");
+  expect_invalid(client_->mark_read({}), "");
+  v1::ListMessagesRequest list;
+  list.set_page_size(501);
+  EXPECT_EQ(client_->list_messages(list).error().code, base::Code::invalid_argument);
+  list.set_page_size(-1);
+  EXPECT_EQ(client_->list_messages(list).error().code, base::Code::invalid_argument);
+  list.set_page_size(0);
+  list.set_page_token("garbage");
+  EXPECT_EQ(client_->list_messages(list).error().code, base::Code::invalid_argument);
+  v1::ListAccountsRequest glob;
+  glob.set_pattern(std::string(65, '*'));
+  const auto listed = client_->list_accounts(glob);
+  ASSERT_FALSE(listed.has_value());
+  EXPECT_THAT(listed.error().message, HasSubstr("64"));
+}
+
+TEST_F(BadInputSuite, RequestIds) {
+  v1::SendMessageRequest send;
+  send.set_recipient("ann");
+  send.set_body("hello");
+  for (const std::string id :
+       {"1", "00000000-0000-0000-0000-000000000000", "01890a5d-ac96-474c-bcce-b302099a8057"}) {
+    send.set_request_id(id);
+    expect_invalid(client_->send_message(send), "UUID");
+  }
+}
+
+TEST_F(BadInputSuite, Tokens) {
+  const std::string forged = ann_.substr(0, ann_.size() - 2) + (ann_.ends_with("AA") ? "BB" : "AA");
+  for (const std::string& token :
+       {std::string("garbage"), forged, std::string(1'000, 'A'), std::string("a b")}) {
+    client_->set_token(token);
+    const auto answer = client_->list_messages({});
+    ASSERT_FALSE(answer.has_value());
+    EXPECT_EQ(base::to_string(answer.error().code), "UNAUTHENTICATED");
+  }
+  client_->set_token("");
+  EXPECT_EQ(base::to_string(client_->list_messages({}).error().code), "UNAUTHENTICATED");
+}
+
+TEST_F(BadInputSuite, WhatDoesNotParseSaysSo) {
+  const std::string send = "/parley.v1.MessageService/SendMessage";
+  const std::string bearer = "Bearer " + ann_;
+  // Field 2, a string, with a byte that is no UTF-8.
+  const auto bad_text = call_raw(send,
+                                 "\x0a\x03"
+                                 "ann\x12\x02\xff\xfe",
+                                 bearer);
+  EXPECT_EQ(bad_text.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << bad_text.error_message();
+  EXPECT_THAT(bad_text.error_message(), HasSubstr("UTF-8"));
+  const auto garbage = call_raw(send, "\xff\xff\xff\xff", bearer);
+  EXPECT_EQ(garbage.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << garbage.error_message();
+  EXPECT_NE(garbage.error_message(), "");
+  EXPECT_EQ(call_raw("/parley.v1.MessageService/Fly", "", bearer).error_code(),
+            grpc::StatusCode::UNIMPLEMENTED);
+  expect_alive();
+}
+
+TEST_F(BadInputSuite, WhatChangesTheClusterIsNotServedHere) {
+  for (const std::string method : {"AddNode", "RemoveNode", "TransferLeadership", "Backup"}) {
+    const auto status = call_raw("/parley.v1.ClusterService/" + method, "", "Bearer " + ann_);
+    EXPECT_TRUE(status.error_code() == grpc::StatusCode::UNIMPLEMENTED ||
+                status.error_code() == grpc::StatusCode::PERMISSION_DENIED)
+        << method << ": " << status.error_code() << " " << status.error_message();
+    EXPECT_THAT(status.error_message(), HasSubstr(method));
+  }
+}
+
+TEST_F(BadInputSuite, GarbageOnEveryPort) {
+  std::minstd_rand random(7);
+  for (const int node : cluster_.ids()) {
+    for (const base::Address& address : cluster_.listening(node)) {
+      for (int round = 0; round < 20; ++round) {
+        const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_in to{};
+        to.sin_family = AF_INET;
+        to.sin_port = htons(address.port);
+        to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        ASSERT_EQ(::connect(socket, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0) << to_string(address);
+        std::string bytes = round % 2 == 0 ? "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" : "";
+        for (int i = 0; i < 2'000; ++i) {
+          bytes.push_back(static_cast<char>(random() & 0xffU));
+        }
+        [[maybe_unused]] const ssize_t sent = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        ::close(socket);
+      }
+    }
+  }
+  expect_alive();
+}
+
+TEST_F(BadInputSuite, NothingOfAllThisChangedAnything) {
+  v1::SendMessageRequest send;
+  send.set_recipient("ann");
+  [[maybe_unused]] const auto refused = client_->send_message(send);
+  EXPECT_THAT(inbox_of(cluster_, {}, ann_), ::testing::IsEmpty());
+  v1::ListAccountsRequest all;
+  all.set_pattern("*");
+  const auto accounts = client_->list_accounts(all);
+  ASSERT_TRUE(accounts.has_value());
+  EXPECT_EQ(accounts->accounts_size(), 2) << "ann and the observer";
+}
+
+}  // namespace
+}  // namespace parley::testing
