@@ -29,7 +29,7 @@ struct FlowConfig {
   std::size_t max_cached_bytes =
       64 * 1024 * 1024;  // entries kept in memory once stored, committed and applied
   std::size_t max_unapplied_bytes =
-      16 * 1024 * 1024;  // given out in Output::committed and not yet told by applied()
+      16 * 1024 * 1024;  // given out and not yet told by applied(); one larger entry goes alone
   std::size_t max_pending_reads = 100'000;
   bool operator==(const FlowConfig&) const = default;
 };
