@@ -6,9 +6,7 @@
 namespace parley::parleyd {
 namespace {
 
-bool is_ours(const std::string& name) {
-  return name == "wal" || name == "lock" || name.starts_with("state.db");
-}
+bool is_ours(const std::string& name) { return name == "log" || name.starts_with("state.db"); }
 
 }  // namespace
 

@@ -67,15 +67,16 @@ int run(const Options& options) {
   if (!transport) {
     return fail(transport.error());
   }
+  auto server = rpc::Server::listen({.listen = options.client});  // before anything is founded or changed
+  if (!server) {
+    return fail(server.error());
+  }
   auto replica = node::Replica::open(replica_options(options), *files, **transport);
   if (!replica) {
     return fail(replica.error());
   }
   auto service = std::make_unique<service::Service>(**replica, service_options());
-  auto server = rpc::Server::start({.listen = options.client}, *service);
-  if (!server) {
-    return fail(server.error());
-  }
+  (*server)->serve(*service);
   spdlog::info("ready: node {} with its data in {}; clients connect to {}, other nodes to {}",
                options.id.value(), options.data_folder, base::to_string(options.client),
                base::to_string(options.peer));

@@ -49,14 +49,13 @@ void set_limits(grpc::ServerBuilder& builder) {
 }  // namespace
 
 struct Server::State {
-  State(ServerOptions the_options, service::Service& the_service)
-      : options(std::move(the_options)), service(the_service) {}
+  explicit State(ServerOptions the_options) : options(std::move(the_options)) {}
 
   ServerOptions options;
-  service::Service& service;
   std::map<std::string_view, RawService> raw;  // one for each name: reflection tells one name of each
   std::vector<AcceptedMethod> methods;
   std::vector<std::shared_ptr<CompletionLoop>> loops;
+  std::vector<grpc::ServerCompletionQueue*> queues;  // the loops'
   std::unique_ptr<grpc::Server> server;
   int port = 0;
   bool stopped = false;
@@ -71,7 +70,7 @@ struct Server::State {
     }
   }
 
-  void begin_accepting(const std::vector<grpc::ServerCompletionQueue*>& queues) {
+  void begin_accepting(service::Service& service) {
     for (std::size_t i = 0; i < loops.size(); ++i) {
       const CallHome home{service, loops[i], queues[i], options};
       for (const auto& method : methods) {
@@ -86,10 +85,9 @@ struct Server::State {
   }
 };
 
-std::expected<std::unique_ptr<Server>, std::string> Server::start(ServerOptions options,
-                                                                  service::Service& service) {
+std::expected<std::unique_ptr<Server>, std::string> Server::listen(ServerOptions options) {
   set_up_plugins();
-  auto state = std::make_unique<State>(std::move(options), service);
+  auto state = std::make_unique<State>(std::move(options));
   state->add_methods();
   grpc::ServerBuilder builder;
   set_limits(builder);
@@ -98,10 +96,9 @@ std::expected<std::unique_ptr<Server>, std::string> Server::start(ServerOptions 
   for (auto& [name, raw] : state->raw) {
     builder.RegisterService(&raw);
   }
-  std::vector<grpc::ServerCompletionQueue*> queues;
   for (std::size_t i = 0; i < std::max<std::size_t>(state->options.threads, 1); ++i) {
     auto queue = builder.AddCompletionQueue();
-    queues.push_back(queue.get());
+    state->queues.push_back(queue.get());
     state->loops.push_back(std::make_shared<CompletionLoop>(std::move(queue)));
   }
   state->server = builder.BuildAndStart();
@@ -109,7 +106,9 @@ std::expected<std::unique_ptr<Server>, std::string> Server::start(ServerOptions 
     return std::unexpected("cannot listen for clients on " + base::to_string(state->options.listen) +
                            ": the address is in use, or not one of this machine");
   }
-  state->begin_accepting(queues);
+  if (auto* health = state->server->GetHealthCheckService(); health != nullptr) {
+    health->SetServingStatus(false);
+  }
   return std::unique_ptr<Server>(new Server(std::move(state)));
 }
 
@@ -118,6 +117,13 @@ Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Server::~Server() { stop(std::chrono::milliseconds(0)); }
 
 std::uint16_t Server::port() const { return static_cast<std::uint16_t>(state_->port); }
+
+void Server::serve(service::Service& service) {
+  state_->begin_accepting(service);
+  if (auto* health = state_->server->GetHealthCheckService(); health != nullptr) {
+    health->SetServingStatus(true);
+  }
+}
 
 void Server::stop(std::chrono::milliseconds grace) {
   if (std::exchange(state_->stopped, true)) {

@@ -1,5 +1,5 @@
 // Server: the public API over gRPC, with health and reflection. Handlers decode and hand over; they never
-// block. Owned by: the program; destroyed before the service. Any thread calls start and stop, one at a time.
+// block. Owned by: the program; destroyed before the service. One thread calls listen, serve and stop.
 #pragma once
 
 #include <chrono>
@@ -24,14 +24,17 @@ struct ServerOptions {
 
 class Server {
  public:
+  // Takes the address, and nothing else: what comes waits for serve(), health says that nothing is served.
   // The error says why it cannot listen.
-  [[nodiscard]] static std::expected<std::unique_ptr<Server>, std::string> start(ServerOptions options,
-                                                                                 service::Service& service);
+  [[nodiscard]] static std::expected<std::unique_ptr<Server>, std::string> listen(ServerOptions options);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
   [[nodiscard]] std::uint16_t port() const;
+
+  // Once. `service` must outlive stop().
+  void serve(service::Service& service);
 
   // Takes no new calls; those under way get `grace` to finish. No call to the service is running or will come
   // once it has returned.

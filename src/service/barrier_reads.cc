@@ -17,25 +17,24 @@ constexpr auto kLongestBatch = std::chrono::seconds(1);
 
 void BarrierReads::read(node::Deadline deadline, node::ReadCallback done) {
   std::vector<Waiting> batch;
+  bool is_full = false;
   {
     const std::scoped_lock lock(mutex_);
-    if (in_flight_ && waiting_.size() < kMaxWaiting) {
-      waiting_.push_back({deadline, std::move(done)});
-      return;
-    }
-    if (!in_flight_) {
+    is_full = in_flight_ && waiting_.size() >= kMaxWaiting;
+    if (!is_full) {
+      auto& into = in_flight_ ? waiting_ : batch;
+      into.push_back({deadline, std::move(done)});
       in_flight_ = true;
-      batch.push_back({deadline, std::move(done)});
     }
   }
-  if (!batch.empty()) {
+  if (is_full) {
+    auto error = base::refused(base::Code::resource_exhausted, "TOO_MANY_LOOKUPS",
+                               "Too many sessions are being looked up on this node; try again.");
+    error.retry_after_ms = 100;
+    done(std::unexpected(std::move(error)), {});  // NOLINT(bugprone-use-after-move): not moved when full
+  } else if (!batch.empty()) {
     begin(std::move(batch));
-    return;
   }
-  auto error = base::refused(base::Code::resource_exhausted, "TOO_MANY_LOOKUPS",
-                             "Too many sessions are being looked up on this node; try again.");
-  error.retry_after_ms = 100;
-  done(std::unexpected(std::move(error)), {});
 }
 
 void BarrierReads::begin(std::vector<Waiting> batch) {

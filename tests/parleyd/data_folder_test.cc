@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 class DataFolder : public ::testing::Test {
  protected:
-  DataFolder() { fs::create_directories(path_ / "wal"); }
+  DataFolder() { fs::create_directories(path_ / "log"); }
   ~DataFolder() override { fs::remove_all(path_); }
   void put(const std::string& name) const { std::ofstream(path_ / name) << "content"; }
 
@@ -23,7 +23,8 @@ class DataFolder : public ::testing::Test {
 };
 
 TEST_F(DataFolder, IsEmptiedOfWhatANodeKeeps) {
-  for (const char* name : {"wal/1.log", "state.db", "state.db-wal", "state.db-shm"}) {
+  for (const char* name :
+       {"log/lock", "state.db", "state.db-wal", "state.db-shm", "state.db.of-lost-log-1"}) {
     put(name);
   }
   ASSERT_TRUE(empty_data_folder(path_));

@@ -33,9 +33,10 @@ rpc::ServerOptions loopback() { return {.listen = {"127.0.0.1", 0}}; }
 class RpcServer : public ::testing::Test {
  protected:
   explicit RpcServer(rpc::ServerOptions options = loopback()) {
-    auto started = rpc::Server::start(std::move(options), *api_.service);
+    auto started = rpc::Server::listen(std::move(options));
     EXPECT_TRUE(started) << (started ? "" : started.error());
     server_ = *std::move(started);
+    server_->serve(*api_.service);
     channel_ = grpc::CreateChannel(target(), grpc::InsecureChannelCredentials());
     accounts_ = v1::AccountService::NewStub(channel_);
     messages_ = v1::MessageService::NewStub(channel_);
@@ -320,8 +321,24 @@ TEST_F(RpcServer, StoppingEndsStreamsAndAnswersWhatIsUnderWay) {
   api_.node.hold_answers(false);  // answers come after all: nobody is there, nothing breaks
 }
 
+TEST_F(RpcServer, BeforeItServesCallsWaitAndHealthSaysSo) {
+  auto listening = rpc::Server::listen(loopback());
+  ASSERT_TRUE(listening);
+  channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string((*listening)->port()),
+                                 grpc::InsecureChannelCredentials());
+  std::string answer;
+  ASSERT_TRUE(call_raw("/grpc.health.v1.Health/Check", "", &answer).ok());
+  EXPECT_EQ(answer, "\x08\x02");
+  std::thread waiting([&] {
+    EXPECT_EQ(call_raw("/parley.v1.ClusterService/GetStatus", "").error_code(),
+              grpc::StatusCode::UNAUTHENTICATED);
+  });
+  (*listening)->serve(*api_.service);
+  waiting.join();
+}
+
 TEST_F(RpcServer, APortThatIsTakenIsAnError) {
-  const auto second = rpc::Server::start({.listen = {"127.0.0.1", server_->port()}}, *api_.service);
+  const auto second = rpc::Server::listen({.listen = {"127.0.0.1", server_->port()}});
   ASSERT_FALSE(second);
   EXPECT_THAT(second.error(), HasSubstr(target()));
 }
