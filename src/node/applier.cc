@@ -11,6 +11,8 @@
 namespace parley::node {
 namespace {
 
+// Few enough that the first of them does not wait long for its answer, enough to tell the watches in one go.
+constexpr std::size_t kEntriesPerAnswer = 32;
 constexpr std::chrono::milliseconds kLongestReopenDelay{30'000};
 
 SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
@@ -79,12 +81,26 @@ bool Applier::apply_one(ApplyItem& item) {
     open_since_ = steady_now();
   }
   std::ranges::move(applied->events, std::back_inserter(events_));
-  if (auto* write = std::get_if<PendingWritePtr>(&item.writer)) {
-    (*write)->done(std::move(applied->result));
-  } else if (const auto* remote = std::get_if<RemoteWriter>(&item.writer)) {
-    outlet_.reply(*remote, std::move(applied->result));
+  if (!std::holds_alternative<std::monostate>(item.writer)) {
+    results_.push_back({std::move(item.writer), std::move(applied->result)});
+  }
+  if (++executed_since_answer_ >= kEntriesPerAnswer) {
+    answer();
   }
   return true;
+}
+
+// Events first: a watch that begins "from now" after an acknowledgement does not show what was acknowledged.
+void Applier::answer() {
+  executed_since_answer_ = 0;
+  publish_events();
+  for (auto& [writer, result] : std::exchange(results_, {})) {
+    if (auto* write = std::get_if<PendingWritePtr>(&writer)) {
+      (*write)->done(std::move(result));
+    } else if (const auto* remote = std::get_if<RemoteWriter>(&writer)) {
+      outlet_.reply(*remote, std::move(result));
+    }
+  }
 }
 
 void Applier::apply(std::vector<ApplyItem> items) {
@@ -107,7 +123,7 @@ void Applier::apply(std::vector<ApplyItem> items) {
       remote.push_back(*origin);
     }
   }
-  publish_events();
+  answer();
   note_progress();
   if (!writes.empty() || !remote.empty()) {
     outlet_.give_back(std::move(writes), std::move(remote));
@@ -127,8 +143,8 @@ void Applier::publish_events() {
 }
 
 void Applier::broke(const chat::StateError& error) {
-  // What ran before the entry that failed was given out to its writers already.
-  publish_events();
+  // What ran before is committed and stored: its results hold, whatever was rolled back here.
+  answer();
   state_.reset();
   open_since_.reset();
   reopen_at_ = steady_now() + reopen_delay_;

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "chat/state_machine.h"
@@ -76,6 +77,7 @@ class Applier {
   [[nodiscard]] std::expected<chat::Applied, chat::StateError> run(const raft::Entry& entry);
   [[nodiscard]] bool apply_one(ApplyItem& item);
   void publish_events();
+  void answer();
   void broke(const chat::StateError& error);
   [[nodiscard]] bool commit();
   void serve_ready();
@@ -93,7 +95,9 @@ class Applier {
   base::Position received_;                    // the last entry that came
   base::Position executed_;   // the last entry that ran, in this process, whatever was rolled back since
   base::Position published_;  // events up to here were given out, in this process
-  std::vector<chat::SharedEvent> events_;
+  std::vector<chat::SharedEvent> events_;                        // not published yet
+  std::vector<std::pair<Writer, chat::CommandResult>> results_;  // not given out yet
+  std::size_t executed_since_answer_ = 0;
   std::optional<SteadyTime> open_since_;  // of the transaction
   std::vector<ReadyReads> waiting_reads_;
   std::optional<SteadyTime> reopen_at_;

@@ -139,18 +139,13 @@ std::uint32_t TestCluster::other_than(std::uint32_t id) const {
 }
 
 void TestCluster::wait_until_equal() {
-  EXPECT_TRUE(wait_until([&] {
-    std::uint64_t most = 0;
-    for (auto& [id, node] : nodes_) {
-      most = std::max(most, node.replica->status().commit_index);
-    }
-    for (auto& [id, node] : nodes_) {
-      if (node.replica->status().applied_index < most) {
-        return false;
-      }
-    }
-    return most > 0;
-  })) << "the nodes do not come to the same position";
+  // Behind its barrier, a node has applied everything that was acknowledged before.
+  for (auto& [id, node] : nodes_) {
+    EXPECT_TRUE(wait_until([&] {
+      return read(id, ReadMode::linearizable, [](chat::Reader&) {}).has_value();
+    })) << "node "
+        << id << " does not come to the same position";
+  }
 }
 
 WriteResult TestCluster::write(std::uint32_t id, chat::Command command, std::chrono::milliseconds deadline) {

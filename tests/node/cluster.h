@@ -74,7 +74,7 @@ class TestCluster {
   [[nodiscard]] std::uint32_t wait_for_leader();
   // Any running node but this.
   [[nodiscard]] std::uint32_t other_than(std::uint32_t id) const;
-  // All running nodes have applied what the leader has committed.
+  // Every running node has applied everything that was acknowledged before.
   void wait_until_equal();
 
   [[nodiscard]] WriteResult write(std::uint32_t id, chat::Command command,

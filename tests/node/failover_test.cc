@@ -389,7 +389,7 @@ TEST(Failover, ThePlantedApplyTwiceIsCaught) {
 // count of the reads that did not.
 std::uint64_t count_late_reads(TestCluster& cluster, ReadMode mode, std::chrono::milliseconds time,
                                bool with_kills) {
-  const TestUser anna = cluster.make_user(1, "anna");
+  const TestUser anna = cluster.make_user(cluster.wait_for_leader(), "anna");
   Load load(replicas(cluster), anna, 2);
   wait_for_more(load, 20);
   std::atomic<std::uint64_t> late{0};
