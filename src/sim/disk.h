@@ -6,8 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <expected>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -15,6 +18,7 @@
 #include "sim/options.h"
 #include "sim/random.h"
 #include "sim/scheduler.h"
+#include "sim/wal_store.h"
 
 namespace parley::sim {
 
@@ -53,8 +57,8 @@ class SimDisk {
 
   // The process is gone, or the power. What is not durable is lost, but for a seeded prefix.
   void crash();
-  // What a restart finds. `applied`: what the state machine has.
-  [[nodiscard]] raft::RecoveredLog recover(raft::Index applied);
+  // What a restart finds. `applied`: what the state machine has. The error: it is not what was stored.
+  [[nodiscard]] std::expected<raft::RecoveredLog, std::string> recover(raft::Index applied);
   // Stored entries from `first` on, at least one if it is there, until `max_size_bytes`.
   [[nodiscard]] std::vector<raft::Entry> read(raft::Index first, std::size_t max_size_bytes) const;
 
@@ -77,6 +81,11 @@ class SimDisk {
   void finish(std::uint64_t epoch);
   static void apply(DiskContent& content, const Job& job);
   void tell(const Job& job);
+  [[nodiscard]] bool store_with_model(std::uint64_t epoch);
+  [[nodiscard]] bool store_with_log(std::uint64_t epoch);
+  void lose_power();
+  [[nodiscard]] std::expected<raft::RecoveredLog, std::string> recover_log(std::vector<DiskContent> possible);
+  [[nodiscard]] std::vector<raft::StorageBatch> batches_under_way() const;
 
   Scheduler& scheduler_;
   FaultCounters& faults_;
@@ -90,6 +99,8 @@ class SimDisk {
   std::size_t under_way_ = 0;  // of jobs_, from the front: in the sync that runs
   std::uint64_t epoch_ = 0;    // a crash makes the syncs of before void
   Time stalled_until_{0};
+  std::unique_ptr<WalStore> wal_;
+  std::expected<raft::RecoveredLog, std::string> found_;  // by wal_, when it was opened last
 };
 
 }  // namespace parley::sim

@@ -53,6 +53,9 @@ enum class Fault : std::uint8_t {
   unsynced_batch_lost,
   unsynced_batch_kept,
   disk_stall,
+  disk_error,
+  power_failed_in_write,
+  power_failed_in_recovery,
   // clocks
   clock_slow,
   clock_fast,

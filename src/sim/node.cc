@@ -70,7 +70,12 @@ void Node::schedule(Duration delay, Action action) {
 void Node::start() {
   base::ensure(!core_, "a process is started once");
   ++life_;
-  const raft::RecoveredLog log = disk_.recover(state_committed_);
+  const auto recovered = disk_.recover(state_committed_);
+  if (!recovered) {
+    world_.checkers.report(Check::recovery, fmt::format("n{}: {}", member_.id.value(), recovered.error()));
+    return;
+  }
+  const raft::RecoveredLog& log = *recovered;
   raft::Config config;
   config.self = member_;
   config.timing = world_.scenario.timing;
@@ -129,10 +134,10 @@ void Node::crash() {
 }
 
 void Node::freeze(Time until) {
-  if (!core_ || frozen_) {
+  if (!core_) {
     return;
   }
-  note("freezes");
+  note("freezes");  // if it was frozen already: it stays so until the new time
   frozen_ = true;
   world_.scheduler.at(until, [this, life = life_, freeze = ++freezes_] {
     if (life == life_ && freeze == freezes_) {

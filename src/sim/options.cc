@@ -18,11 +18,21 @@ constexpr std::array<std::string_view, kPlants> kPlantNames = {"none",
                                                                "deaf_after_restart",
                                                                "endless_queue"};
 
-constexpr std::array<std::string_view, kChecks> kCheckNames = {
-    "election_safety",     "one_vote",         "durable_before_message", "log_matching",
-    "leader_completeness", "majority_durable", "state_machine_safety",   "never_backwards",
-    "acknowledged_kept",   "exactly_once",     "linearizable",           "bounded",
-    "core_invariants",     "liveness"};
+constexpr std::array<std::string_view, kChecks> kCheckNames = {"election_safety",
+                                                               "one_vote",
+                                                               "durable_before_message",
+                                                               "log_matching",
+                                                               "leader_completeness",
+                                                               "majority_durable",
+                                                               "state_machine_safety",
+                                                               "never_backwards",
+                                                               "acknowledged_kept",
+                                                               "exactly_once",
+                                                               "linearizable",
+                                                               "recovery",
+                                                               "bounded",
+                                                               "core_invariants",
+                                                               "liveness"};
 
 template <class Enum, std::size_t kSize>
 std::optional<Enum> find_name(const std::array<std::string_view, kSize>& names, std::string_view text) {
@@ -64,6 +74,7 @@ DiskOptions draw_disk(Rng& rng) {
   disk.sync_min = Duration(rng.between(50, 300));
   disk.sync_max = disk.sync_min + Duration(rng.chance(30) ? 20'000 : 1'000);
   disk.keep_percent = rng.below(101);
+  disk.has_real_log = rng.chance(30);
   disk.recovered_entries = rng.coin() ? rng.between(0, 20) : 1'000'000;
   return disk;
 }
@@ -97,6 +108,8 @@ Scenario make_scenario(const Options& options) {
   }
   scenario.network = draw_network(rng);
   scenario.disk = draw_disk(rng);
+  // Plants are made for the model.
+  scenario.disk.has_real_log = scenario.disk.has_real_log && options.plant == Plant::none;
   scenario.clients = draw_clients(rng);
   scenario.apply_max = Duration(rng.chance(20) ? 30'000 : 500);
   scenario.state_commit_every = Duration(rng.between(5'000, 200'000));

@@ -47,6 +47,7 @@ enum class Check : std::uint8_t {
   acknowledged_kept,
   exactly_once,
   linearizable,
+  recovery,
   bounded,
   core_invariants,
   liveness,
@@ -79,6 +80,7 @@ struct NetworkOptions {
 };
 
 struct DiskOptions {
+  bool has_real_log = false;  // the write-ahead log itself on a faulty disk, else a model of it
   Duration sync_min{100};
   Duration sync_max{1'000};
   std::uint64_t keep_percent = 50;            // at a crash: chance that a batch under way made it to the disk

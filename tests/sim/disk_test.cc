@@ -19,7 +19,11 @@ raft::StorageBatch batch(std::uint64_t number, std::vector<raft::Entry> entries)
 class DiskTest : public testing::Test {
  protected:
   SimDisk make(std::uint64_t keep_percent, std::uint64_t seed = 1) {
-    return SimDisk(scheduler_, faults_, DiskOptions{.keep_percent = keep_percent}, Rng(seed), Plant::none);
+    SimDisk disk(scheduler_, faults_, DiskOptions{.keep_percent = keep_percent}, Rng(seed), Plant::none);
+    disk.attach(SimDisk::Events{.before_store = [](const raft::StorageBatch&) {},
+                                .stored = [](const raft::StorageBatch&) {},
+                                .compacted = [](const raft::CompactionPoint&) {}});
+    return disk;
   }
   void run() {
     while (scheduler_.run_next()) {
@@ -33,9 +37,9 @@ class DiskTest : public testing::Test {
 TEST_F(DiskTest, stores_later_and_tells_in_order) {
   SimDisk disk = make(0);
   std::vector<std::uint64_t> stored;
-  disk.attach(SimDisk::Events{.before_store = {},
+  disk.attach(SimDisk::Events{.before_store = [](const raft::StorageBatch&) {},
                               .stored = [&](const raft::StorageBatch& b) { stored.push_back(b.number); },
-                              .compacted = {}});
+                              .compacted = [](const raft::CompactionPoint&) {}});
   disk.store(batch(1, {entry(1, 1), entry(2, 1)}));
   disk.store(batch(2, {entry(2, 2)}));  // overrides
   EXPECT_TRUE(disk.durable().last().is_none());
@@ -54,7 +58,7 @@ TEST_F(DiskTest, a_crash_keeps_a_prefix_of_whole_batches) {
       disk.store(batch(i, {entry(2 * i - 1, 1), entry(2 * i, 1)}));
     }
     disk.crash();
-    const std::uint64_t last = disk.recover(raft::Index()).last.value();
+    const std::uint64_t last = disk.recover(raft::Index())->last.value();
     EXPECT_EQ(last % 2, 0U);
     kept_some = kept_some || (last > 0 && last < 8);
     run();  // what was under way does not come after all
@@ -74,7 +78,7 @@ TEST_F(DiskTest, stalls_and_compacts) {
   EXPECT_EQ(disk.durable().find(raft::Index(2)), nullptr);
   EXPECT_EQ(disk.durable().term_at(raft::Index(2)), raft::Term(1));
   EXPECT_EQ(disk.durable().last(), raft::Index(3));
-  const raft::RecoveredLog log = disk.recover(raft::Index(2));
+  const raft::RecoveredLog log = disk.recover(raft::Index(2)).value();
   EXPECT_EQ(log.compaction.index, raft::Index(2));
   EXPECT_EQ(log.terms, (std::vector<raft::TermRun>{{raft::Index(3), raft::Term(2)}}));
 }
