@@ -68,7 +68,7 @@ SimDisk::SimDisk(Scheduler& scheduler, FaultCounters& faults, const DiskOptions&
                  Plant plant)
     : scheduler_(scheduler), faults_(faults), options_(options), rng_(rng), plant_(plant) {
   if (options_.has_real_log) {
-    wal_ = std::make_unique<WalStore>(faults_, rng_.fork());
+    wal_ = std::make_unique<WalStore>(faults_, rng_.fork(), plant_);
     found_ = recover_log({durable_});
   }
 }

@@ -258,6 +258,21 @@ bool Node::dies_at(Fault point) {
   return true;
 }
 
+void Node::spoil(raft::Message& message) const {
+  if (auto* vote = std::get_if<raft::VoteResponse>(&message.body);
+      vote != nullptr && world_.options.plant == Plant::every_vote_counts) {
+    vote->granted = true;
+  }
+  if (auto* append = std::get_if<raft::AppendRequest>(&message.body);
+      append != nullptr && world_.options.plant == Plant::altered_entry) {
+    for (raft::Entry& entry : append->entries) {
+      if (entry.kind == raft::EntryKind::command) {
+        entry.data = base::Payload(encode(Request{.request_id = 1, .value = 1}));
+      }
+    }
+  }
+}
+
 void Node::receive(const Packet& packet) {
   if (world_.options.plant == Plant::deaf_after_restart && life_ > 1) {
     return;
@@ -266,7 +281,10 @@ void Node::receive(const Packet& packet) {
     if (message->to != member_) {
       return;  // meant for another life of this id: a connection would not have come about
     }
-    input([this, message = *message] { core_->step(message); });
+    input([this, message = *message]() mutable {
+      spoil(message);
+      core_->step(message);
+    });
     return;
   }
   if (const auto* forward = std::get_if<ForwardRequest>(&packet.body)) {

@@ -108,6 +108,8 @@ class Node {
   };
   using Action = Scheduler::Action;
 
+  // What a plant does to a message.
+  void spoil(raft::Message& message) const;
   // Runs it in this life only; while frozen it waits.
   void input(Action action);
   void schedule(Duration delay, Action action);

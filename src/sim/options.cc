@@ -3,20 +3,12 @@
 namespace parley::sim {
 namespace {
 
-constexpr std::array<std::string_view, kPlants> kPlantNames = {"none",
-                                                               "skip_fsync",
-                                                               "persisted_early",
-                                                               "forget_term",
-                                                               "forget_vote",
-                                                               "forget_tail",
-                                                               "apply_twice",
-                                                               "apply_out_of_turn",
-                                                               "apply_differently",
-                                                               "stale_read",
-                                                               "ack_before_commit",
-                                                               "retry_as_new",
-                                                               "deaf_after_restart",
-                                                               "endless_queue"};
+constexpr std::array<std::string_view, kPlants> kPlantNames = {
+    "none",         "skip_fsync",        "lying_disk",        "persisted_early",
+    "forget_term",  "forget_vote",       "every_vote_counts", "altered_entry",
+    "forget_tail",  "apply_twice",       "apply_out_of_turn", "apply_differently",
+    "stale_read",   "ack_before_commit", "retry_as_new",      "deaf_after_restart",
+    "endless_queue"};
 
 constexpr std::array<std::string_view, kChecks> kCheckNames = {"election_safety",
                                                                "one_vote",
@@ -91,6 +83,23 @@ ClientOptions draw_clients(Rng& rng) {
   return clients;
 }
 
+// Most plants are made for the model of a disk; and a vote is given twice only where nodes come back while
+// others still stand for election in the same term.
+void help_plant(Plant plant, Scenario& scenario) {
+  if (plant == Plant::none) {
+    return;
+  }
+  scenario.disk.has_real_log = plant == Plant::lying_disk;
+  if (plant == Plant::forget_vote) {
+    scenario.trouble_max = Duration(20'000);
+    scenario.nemesis_pause_max = Duration(50'000);
+    for (const Fault fault : {Fault::crash, Fault::crash_after_store_vote, Fault::crash_after_reply,
+                              Fault::duel_of_candidates, Fault::crash_of_leader}) {
+      scenario.on.set(static_cast<std::size_t>(fault));
+    }
+  }
+}
+
 }  // namespace
 
 std::string_view name(Plant plant) { return kPlantNames[static_cast<std::size_t>(plant)]; }
@@ -108,8 +117,6 @@ Scenario make_scenario(const Options& options) {
   }
   scenario.network = draw_network(rng);
   scenario.disk = draw_disk(rng);
-  // Plants are made for the model.
-  scenario.disk.has_real_log = scenario.disk.has_real_log && options.plant == Plant::none;
   scenario.clients = draw_clients(rng);
   scenario.apply_max = Duration(rng.chance(20) ? 30'000 : 500);
   scenario.state_commit_every = Duration(rng.between(5'000, 200'000));
@@ -123,6 +130,7 @@ Scenario make_scenario(const Options& options) {
   for (const Fault fault : faults_for(options.voters)) {
     scenario.on[static_cast<std::size_t>(fault)] = rng.coin();
   }
+  help_plant(options.plant, scenario);
   scenario.reconfigures = scenario.has(Fault::reconfiguration) && rng.coin();
   scenario.spares = scenario.reconfigures ? 2 : 0;
   return scenario;

@@ -19,9 +19,12 @@ namespace parley::sim {
 enum class Plant : std::uint8_t {
   none,
   skip_fsync,          // the disk says "stored" at once, and stores long after
+  lying_disk,          // below the real log: syncs return and do nothing
   persisted_early,     // the driver reports a batch before the disk has done it
   forget_term,         // a restart comes back in the term of its newest entry
   forget_vote,         // a restart comes back without its vote
+  every_vote_counts,   // a refused vote is taken for a granted one
+  altered_entry,       // an entry becomes another one on its way
   forget_tail,         // a restart comes back without the newest stored entries that are not in its state
   apply_twice,         // now and then an entry is applied once more
   apply_out_of_turn,   // two committed entries change places

@@ -19,7 +19,10 @@ std::string state_file(const raft::CompactionPoint& point) {
 
 }  // namespace
 
-WalStore::WalStore(FaultCounters& faults, Rng rng) : faults_(faults), rng_(rng), files_(rng_.next()) {}
+WalStore::WalStore(FaultCounters& faults, Rng rng, Plant plant)
+    : faults_(faults), rng_(rng), files_(rng_.next()) {
+  files_.lie_about_syncs(plant == Plant::lying_disk);
+}
 
 wal::Options WalStore::options(std::size_t tail_bytes) {
   return wal::Options{.segment_size_bytes = kSegmentBytes,

@@ -13,6 +13,7 @@
 #include "raft/types.h"
 #include "sim/faults.h"
 #include "sim/faulty_file_system.h"
+#include "sim/options.h"
 #include "sim/random.h"
 #include "wal/log.h"
 
@@ -20,7 +21,7 @@ namespace parley::sim {
 
 class WalStore {
  public:
-  WalStore(FaultCounters& faults, Rng rng);
+  WalStore(FaultCounters& faults, Rng rng, Plant plant);
 
   // They return when it is on stable storage.
   void append(std::span<const raft::StorageBatch> batches);
