@@ -49,7 +49,12 @@ void reject(Machine& machine, const Message& message, const AppendRequest& reque
 // entry or after it was taken.
 bool take_entries(Machine& machine, const AppendRequest& request) {
   for (const Entry& entry : request.entries) {
-    if (entry.index <= machine.commit || machine.log.matches(entry.index, entry.term)) continue;
+    if (entry.index <= machine.commit) {
+      base::ensure(machine.log.term_at(entry.index).value_or(entry.term) == entry.term,
+                   "a committed entry is the same in every leader's log");
+      continue;
+    }
+    if (machine.log.matches(entry.index, entry.term)) continue;
     auto brought = configuration_of(entry);
     if (!brought) return false;
     if (entry.index <= machine.log.last()) truncate_log(machine, entry.index);
