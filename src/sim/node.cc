@@ -306,14 +306,25 @@ void Node::connection_closed(raft::Member peer) {
       return;
     }
     core_->forget_leader();
-    // Not all at once: each waits its rank, and whoever hears of a candidate by then lets it be.
-    constexpr Duration kRankStep{5'000};
-    const Duration wait = kRankStep * member_.id.value() + rng_.between(Duration(0), kRankStep / 2);
-    schedule(wait, [this, term = core_->term()] {
-      if (core_->term() == term && !core_->leader()) {
-        core_->campaign();
-      }
-    });
+    campaign_by_rank(3);
+  });
+}
+
+// Not all at once: each waits its rank, and whoever hears of a candidate by then waits once more to see it
+// win.
+void Node::campaign_by_rank(unsigned tries) {
+  constexpr Duration kRankStep{5'000};
+  const Duration wait = kRankStep * member_.id.value() + rng_.between(Duration(0), kRankStep / 2);
+  schedule(wait, [this, tries, term = core_->term()] {
+    if (core_->leader()) {
+      return;
+    }
+    if (core_->term() == term) {
+      core_->campaign();
+    }
+    if (tries > 1) {
+      campaign_by_rank(tries - 1);
+    }
   });
 }
 

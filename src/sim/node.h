@@ -118,6 +118,7 @@ class Node {
   void tick();
   void found_later();
   void watch_own_disk();
+  void campaign_by_rank(unsigned tries);
   // Carries out what the core says, in the order of durability.
   void drive();
   [[nodiscard]] bool dies_at(Fault point);

@@ -36,13 +36,28 @@ raft::Founding make_founding(std::size_t voters) {
   return founding;
 }
 
+// A quiet cluster on one network, as on one machine.
+Scenario calm_scenario() {
+  Scenario scenario;
+  scenario.network.delay_min = Duration(50);
+  scenario.network.delay_max = Duration(500);
+  scenario.disk.sync_max = Duration(500);
+  scenario.tells_of_crashes = true;
+  return scenario;
+}
+
 class Simulation {
  public:
-  explicit Simulation(const Options& options);
+  Simulation(const Options& options, const Scenario& scenario);
   RunResult run();
+  Failover kill_the_leader();
+  bool leader_survives_starved_follower(Duration starved);
 
  private:
   [[nodiscard]] Node& node(raft::NodeId id) { return *nodes_.at(id.value() - 1); }
+  [[nodiscard]] Node* leader_that_commits() const;
+  // All start, and one leads.
+  Node* settle();
   // Runs events until `done`; false if `deadline` or a violation comes first.
   bool run_until(const std::function<bool()>& done, Time deadline);
   void safety_phase();
@@ -69,10 +84,10 @@ class Simulation {
   std::unique_ptr<Clients> clients_;
 };
 
-Simulation::Simulation(const Options& options)
+Simulation::Simulation(const Options& options, const Scenario& scenario)
     : options_(options),
       rng_(options.seed),
-      scenario_(make_scenario(options)),
+      scenario_(scenario),
       trace_(options.prints_trace),
       checkers_(options_, scenario_.flow),
       founding_(make_founding(options.voters)),
@@ -157,6 +172,56 @@ bool Simulation::run_until(const std::function<bool()>& done, Time deadline) {
     }
   }
   return false;
+}
+
+Node* Simulation::leader_that_commits() const {
+  for (const auto& each : nodes_) {
+    if (each->leads() && each->status().term_has_commit && each->status().lease_holds) {
+      return each.get();
+    }
+  }
+  return nullptr;
+}
+
+Node* Simulation::settle() {
+  for (const auto& each : nodes_) {
+    each->start();
+  }
+  run_until([&] { return leader_that_commits() != nullptr; }, kAllMustAgreeWithin);
+  run_until([] { return false; }, scheduler_.now() + Duration(rng_.between(500'000, 1'000'000)));
+  return leader_that_commits();
+}
+
+Failover Simulation::kill_the_leader() {
+  Node* old = settle();
+  if (old == nullptr) {
+    return {};
+  }
+  const std::uint64_t term = old->term().value();
+  const Time killed = scheduler_.now();
+  old->crash();
+  if (!run_until([&] { return leader_that_commits() != nullptr; }, killed + kCoreMustWriteWithin)) {
+    return {};
+  }
+  return {.has_new_leader = true,
+          .terms = leader_that_commits()->term().value() - term,
+          .gap = scheduler_.now() - killed};
+}
+
+bool Simulation::leader_survives_starved_follower(Duration starved) {
+  Node* leader = settle();
+  if (leader == nullptr) {
+    return false;
+  }
+  const raft::Term term = leader->term();
+  for (const auto& each : nodes_) {
+    if (each.get() != leader) {
+      each->freeze(scheduler_.now() + starved);
+      break;
+    }
+  }
+  run_until([] { return false; }, scheduler_.now() + starved * 3);
+  return leader->leads() && leader->term() == term;
 }
 
 void Simulation::safety_phase() {
@@ -286,6 +351,15 @@ void Simulation::healed_phase() {
 
 }  // namespace
 
-RunResult run(const Options& options) { return Simulation(options).run(); }
+RunResult run(const Options& options) { return Simulation(options, make_scenario(options)).run(); }
+
+Failover kill_the_leader(std::uint64_t seed, std::size_t voters) {
+  return Simulation(Options{.seed = seed, .voters = voters}, calm_scenario()).kill_the_leader();
+}
+
+bool leader_survives_starved_follower(std::uint64_t seed, std::size_t voters, Duration starved) {
+  return Simulation(Options{.seed = seed, .voters = voters}, calm_scenario())
+      .leader_survives_starved_follower(starved);
+}
 
 }  // namespace parley::sim

@@ -24,4 +24,15 @@ struct RunResult {
 
 [[nodiscard]] RunResult run(const Options& options);
 
+// Nothing breaks but one thing, on a quiet network (must-pass.md, J 10).
+struct Failover {
+  bool has_new_leader = false;
+  std::uint64_t terms = 0;  // that it took: more than 1 is a split vote
+  Duration gap{0};          // until the new leader could commit
+};
+// The leader is killed, and its peers see their connections close.
+[[nodiscard]] Failover kill_the_leader(std::uint64_t seed, std::size_t voters);
+// A follower gets no time for so long. True: the leader still leads, in the same term.
+[[nodiscard]] bool leader_survives_starved_follower(std::uint64_t seed, std::size_t voters, Duration starved);
+
 }  // namespace parley::sim

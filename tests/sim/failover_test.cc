@@ -1,0 +1,36 @@
+// must-pass.md J 10, and how long a killed leader is missed.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "sim/run.h"
+
+namespace parley::sim {
+namespace {
+
+TEST(Failover, killed_leader_with_four_followers_no_split_vote) {
+  std::vector<Duration> gaps;
+  int split = 0;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    const Failover failover = kill_the_leader(seed, 5);
+    ASSERT_TRUE(failover.has_new_leader) << "seed " << seed;
+    split += failover.terms > 1 ? 1 : 0;
+    gaps.push_back(failover.gap);
+  }
+  std::ranges::sort(gaps);
+  fmt::print("split votes: {} of 100; gap in virtual ms: median {:.1f}, longest {:.1f}\n", split,
+             static_cast<double>(gaps[50].count()) / 1e3, static_cast<double>(gaps.back().count()) / 1e3);
+  EXPECT_EQ(split, 0);
+}
+
+TEST(Failover, node_starved_for_a_second_deposes_nobody) {
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    EXPECT_TRUE(leader_survives_starved_follower(seed, 3, Duration(1'000'000))) << "seed " << seed;
+    EXPECT_TRUE(leader_survives_starved_follower(seed, 5, Duration(1'000'000))) << "seed " << seed;
+  }
+}
+
+}  // namespace
+}  // namespace parley::sim
