@@ -123,9 +123,11 @@ void Simulation::tell_of_crash(raft::Member member) {
   if (!scenario_.tells_of_crashes) {
     return;
   }
+  // A connection closes after what it carried.
+  const Duration wait = scenario_.network.delay_max;
   for (const auto& each : nodes_) {
     if (each->id() != member.id && !network_.is_cut(member.id, each->id())) {
-      scheduler_.after(rng_.between(Duration(50), Duration(1'000)),
+      scheduler_.after(wait + rng_.between(Duration(0), Duration(500)),
                        [&peer = *each, member] { peer.connection_closed(member); });
     }
   }
