@@ -67,7 +67,7 @@ class Child {
       ::dup2(in_.ends[0], STDIN_FILENO);
       ::dup2(out_.ends[1], STDOUT_FILENO);
       ::dup2(err_.ends[1], STDERR_FILENO);
-      ::execve(argv[0], argv.data(), environment.data());
+      ::execvpe(argv[0], argv.data(), environment.data());
       ::_exit(127);
     }
     in_.close_end(0);
@@ -141,9 +141,10 @@ class Child {
 CliResult run_program(const std::vector<std::string>& arguments, const CliRunner& runner,
                       const std::string& input, const std::string& until, int signal) {
   ::signal(SIGPIPE, SIG_IGN);
-  std::vector<std::string> all = {program("parley").string(), "--servers", runner.servers()};
-  if (runner.servers().empty()) {
-    all.resize(1);
+  std::vector<std::string> all = runner.wrapper();
+  all.push_back(program("parley").string());
+  if (!runner.servers().empty()) {
+    all.insert(all.end(), {"--servers", runner.servers()});
   }
   all.insert(all.end(), arguments.begin(), arguments.end());
   return Child(all, runner.config_home().string()).wait(input, until, signal);

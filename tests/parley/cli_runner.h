@@ -43,10 +43,14 @@ class CliRunner {
 
   [[nodiscard]] const std::filesystem::path& config_home() const { return home_.path(); }
   [[nodiscard]] const std::string& servers() const { return servers_; }
+  // A command in front of the program's: another namespace, another clock.
+  void set_wrapper(std::vector<std::string> wrapper) { wrapper_ = std::move(wrapper); }
+  [[nodiscard]] const std::vector<std::string>& wrapper() const { return wrapper_; }
   void set_servers(std::string servers) { servers_ = std::move(servers); }
 
  private:
   std::string servers_;
+  std::vector<std::string> wrapper_;
   TempFolder home_;
 };
 

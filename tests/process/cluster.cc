@@ -203,12 +203,14 @@ std::optional<v1::GetStatusResponse> Cluster::status(int node) {
   return answer ? std::optional(*std::move(answer)) : std::nullopt;
 }
 
-int Cluster::wait_for_leader() {
+int Cluster::wait_for_leader() { return wait_for_leader_among(ids()); }
+
+int Cluster::wait_for_leader_among(const std::vector<int>& nodes) {
   int leader = 0;
   const bool found = wait_until(
       [&] {
         std::set<std::uint32_t> leaders;
-        for (const int node : ids()) {
+        for (const int node : nodes) {
           if (!is_running(node)) {
             continue;
           }
@@ -219,7 +221,7 @@ int Cluster::wait_for_leader() {
           leaders.insert(answer->leader_id());
         }
         leader = leaders.size() == 1 ? static_cast<int>(*leaders.begin()) : 0;
-        return leader != 0 && is_running(leader);
+        return leader != 0 && std::ranges::find(nodes, leader) != nodes.end() && is_running(leader);
       },
       kPatience);
   EXPECT_TRUE(found) << "no leader that all running nodes follow";

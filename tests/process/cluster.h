@@ -77,6 +77,8 @@ class Cluster {
   [[nodiscard]] std::optional<v1::GetStatusResponse> status(int node);
   // Waits until every running node follows one leader and can write; fails the test after two minutes.
   int wait_for_leader();
+  // Of these nodes alone: the others may be cut off.
+  int wait_for_leader_among(const std::vector<int>& nodes);
   // As above, after all nodes were wiped: what this fixture knew of the old cluster is forgotten.
   int wait_for_new_cluster();
   // Waits until these nodes have applied at least `position`.

@@ -1,14 +1,17 @@
 #include "tests/process/faulty_proxy.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstddef>
 #include <list>
+#include <utility>
 #include <vector>
 
 #include "base/ensure.h"
@@ -16,12 +19,19 @@
 namespace parley::testing {
 namespace {
 
-sockaddr_in loopback(std::uint16_t port) {
+sockaddr_in to_sockaddr(const base::Address& from) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(from.port);
+  base::ensure(::inet_pton(AF_INET, from.host.c_str(), &address.sin_addr) == 1, "an address in figures");
   return address;
+}
+
+// This thread alone.
+void enter_namespace(const std::string& name) {
+  const int file = ::open(("/run/netns/" + name).c_str(), O_RDONLY | O_CLOEXEC);
+  base::ensure(file >= 0 && ::setns(file, CLONE_NEWNET) == 0, "a network namespace can be entered");
+  ::close(file);
 }
 
 const sockaddr* generic(const sockaddr_in& address) { return reinterpret_cast<const sockaddr*>(&address); }
@@ -58,15 +68,24 @@ bool pass(int from, int to, bool drop, std::size_t* counted_bytes = nullptr) {
 
 }  // namespace
 
-FaultyProxy::FaultyProxy(const base::Address& target)
-    : target_(target), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-  sockaddr_in address = loopback(0);
+FaultyProxy::FaultyProxy(ProxyRoute route) : route_(std::move(route)), address_(route_.listen) {
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  port_.wait(0);
+  address_.port = port_;
+}
+
+// A socket belongs to the namespace of the thread that made it.
+std::uint16_t FaultyProxy::listen() {
+  if (!route_.network_namespace.empty()) {
+    enter_namespace(route_.network_namespace);
+  }
+  listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = to_sockaddr(route_.listen);
   socklen_t size = sizeof(address);
   const bool listens = ::bind(listener_, generic(address), size) == 0 && ::listen(listener_, 64) == 0 &&
                        ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0;
   base::ensure(listens, "a port for the proxy");
-  address_ = {"127.0.0.1", ntohs(address.sin_port)};
-  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  return ntohs(address.sin_port);
 }
 
 FaultyProxy::~FaultyProxy() {
@@ -76,6 +95,8 @@ FaultyProxy::~FaultyProxy() {
 }
 
 void FaultyProxy::run(const std::stop_token& stop) {
+  port_ = listen();
+  port_.notify_all();
   std::list<Pair> pairs;
   while (!stop.stop_requested()) {
     std::vector<pollfd> files = {{.fd = listener_, .events = POLLIN, .revents = 0}};
@@ -98,7 +119,7 @@ void FaultyProxy::run(const std::stop_token& stop) {
     if (files[0].revents != 0) {
       Pair pair{.client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC),
                 .node = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-      const sockaddr_in node = loopback(target_.port);
+      const sockaddr_in node = to_sockaddr(route_.target);
       if (::connect(pair.node, generic(node), sizeof(node)) == 0) {
         pairs.push_back(pair);
       } else {

@@ -9,9 +9,17 @@
 
 namespace parley::testing {
 
+struct ProxyRoute {
+  base::Address target;
+  base::Address listen{"127.0.0.1", 0};  // port 0: one that is free
+  std::string network_namespace;         // of `ip netns`; empty: the test's own
+};
+
+// Addresses are of IPv4, in figures.
 class FaultyProxy {
  public:
-  explicit FaultyProxy(const base::Address& target);
+  explicit FaultyProxy(ProxyRoute route);
+  explicit FaultyProxy(const base::Address& target) : FaultyProxy(ProxyRoute{.target = target}) {}
   ~FaultyProxy();
   FaultyProxy(const FaultyProxy&) = delete;
   FaultyProxy& operator=(const FaultyProxy&) = delete;
@@ -28,11 +36,13 @@ class FaultyProxy {
   }
 
  private:
+  [[nodiscard]] std::uint16_t listen();
   void run(const std::stop_token& stop);
 
-  base::Address target_;
+  const ProxyRoute route_;
   base::Address address_;
-  int listener_;
+  int listener_ = -1;
+  std::atomic<std::uint16_t> port_ = 0;  // 0: it does not listen yet
   std::atomic<bool> dropping_ = false;
   std::atomic<bool> dropping_data_ = false;
   std::jthread thread_;
