@@ -51,7 +51,7 @@ std::optional<std::string> open_page_token(const PageScope& scope, std::string_v
     return std::nullopt;
   }
   bytes.resize(size_bytes);
-  const std::string cursor = bytes.substr(kTagBytes);
+  std::string cursor = bytes.substr(kTagBytes);
   const std::string tag = tag_of(scope, cursor);
   if (sodium_memcmp(tag.data(), bytes.data(), kTagBytes) != 0) {
     return std::nullopt;
