@@ -19,9 +19,9 @@ SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
 
-Applier::Applier(std::unique_ptr<chat::StateMachine> state, std::string why, chat::StateOptions options,
-                 ApplyLimits limits, base::Position received, ApplyOutlet& outlet, ApplyProgress& progress,
-                 Freshness& freshness)
+Applier::Applier(std::unique_ptr<chat::StateMachine> state, const std::string& why,
+                 chat::StateOptions options, ApplyLimits limits, base::Position received, ApplyOutlet& outlet,
+                 ApplyProgress& progress, Freshness& freshness)
     : options_(std::move(options)),
       limits_(limits),
       outlet_(outlet),
@@ -82,7 +82,7 @@ bool Applier::apply_one(ApplyItem& item) {
   }
   std::ranges::move(applied->events, std::back_inserter(events_));
   if (!std::holds_alternative<std::monostate>(item.writer)) {
-    results_.push_back({std::move(item.writer), std::move(applied->result)});
+    results_.emplace_back(std::move(item.writer), std::move(applied->result));
   }
   if (++executed_since_answer_ >= kEntriesPerAnswer) {
     answer();

@@ -56,7 +56,7 @@ class Applier {
  public:
   // `received`: the position after which entries will come. `state`: nothing if it could not be opened
   // (`why`).
-  Applier(std::unique_ptr<chat::StateMachine> state, std::string why, chat::StateOptions options,
+  Applier(std::unique_ptr<chat::StateMachine> state, const std::string& why, chat::StateOptions options,
           ApplyLimits limits, base::Position received, ApplyOutlet& outlet, ApplyProgress& progress,
           Freshness& freshness);
 

@@ -51,6 +51,7 @@ CoreLoop::CoreLoop(raft::Core core, std::optional<raft::Founding> founding, chat
   if (founder_.has_state()) {
     admission_.set_members(members_);
     ports_.founded(*founding_);
+    log_.campaign_if_alone();
   }
   publish_status(true);
 }
@@ -254,6 +255,8 @@ void CoreLoop::founded() {
   admission_.set_members(members_);
   admission_.joined(founding_->cluster_id);
   ports_.founded(*founding_);
+  log_.campaign_if_alone();
+  take_output();
 }
 
 // The leader's own commands: Sweep and Tick, one in flight, and only while nobody's write waits (rule 9).

@@ -150,6 +150,14 @@ void RaftLog::connection_lost(const raft::Member& peer, SteadyTime now) {
   campaign_at_ = now + rank * kRankStep + jitter;
 }
 
+void RaftLog::campaign_if_alone() {
+  const raft::Configuration& configuration = core_.configuration();
+  const std::vector<raft::Member> alone = {core_.config().self};
+  if (configuration.voters == alone && configuration.outgoing_voters.empty()) {
+    core_.campaign();
+  }
+}
+
 void RaftLog::offer_batches() {
   while (!unoffered_batches_.empty() && world_.store(unoffered_batches_.front())) {
     unoffered_batches_.pop_front();

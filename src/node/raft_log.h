@@ -46,6 +46,9 @@ class RaftLog final : public OrderedLog {
   // The connection to this peer is known to be dead (rule 10).
   void connection_lost(const raft::Member& peer, SteadyTime now);
 
+  // Where nobody else could lead, nobody need be waited for.
+  void campaign_if_alone();
+
   // Everything that came of it: to the world, and to the rest of the node.
   [[nodiscard]] LogOutput take_output(SteadyTime now);
   // When it wants tick() or take_output() though nothing happened; nothing: with the next tick.

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "tests/node/cluster.h"
+#include "tests/node/collector.h"
 #include "tests/node/failing_vfs.h"
 #include "tests/node/load.h"
 #include "tests/node/stalling_disk.h"
@@ -336,6 +337,14 @@ TEST(Failover, J19AFullStateHandsOverAndServesStaleReads) {
   cluster.start_all();
   static_cast<void>(cluster.wait_for_leader());
   const TestUser anna = cluster.make_user(1, "anna");
+  cluster.wait_until_equal();
+  std::map<std::uint32_t, std::shared_ptr<Collector>> seen;
+  std::vector<std::unique_ptr<Subscription>> watches;
+  for (std::uint32_t id = 1; id <= 3; ++id) {
+    seen[id] = std::make_shared<Collector>();
+    watches.push_back(cluster.node(id).watch(start_of(anna), seen[id]));
+    ASSERT_TRUE(wait_until([&] { return seen[id]->heartbeats() > 0; }));
+  }
   Load load(replicas(cluster), anna, 4);
   wait_for_more(load, 100);
   const std::uint32_t full = cluster.wait_for_leader();
@@ -359,6 +368,12 @@ TEST(Failover, J19AFullStateHandsOverAndServesStaleReads) {
   load.stop();
   cluster.wait_until_equal();
   expect_exactly_once(cluster, load, anna);
+  // No event twice, none missing, on the full node as on the others.
+  const std::vector<std::string> inbox = cluster.inbox(1, ReadMode::linearizable, anna);
+  for (const auto& [id, sink] : seen) {
+    EXPECT_TRUE(wait_until([&] { return sink->count() >= inbox.size(); })) << "node " << id;
+    EXPECT_EQ(sink->bodies(), inbox) << "node " << id;
+  }
 }
 
 // The checker is proven by planted bugs: the same message applied twice, lost, out of order.
