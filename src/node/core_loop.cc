@@ -95,8 +95,8 @@ void CoreLoop::on(PeerSaid& said) {
   heard_at_[said.from.id] = now_;
   if (auto* raft_message = std::get_if<RaftMessage>(&said.message)) {
     on_raft(said.from, *raft_message);
-  } else if (auto* forward = std::get_if<ForwardWrite>(&said.message)) {
-    writes_.on_forward(said.from, std::move(*forward), now_);
+  } else if (const auto* forward = std::get_if<ForwardWrite>(&said.message)) {
+    writes_.on_forward(said.from, *forward, now_);
   } else if (auto* reply = std::get_if<ForwardReply>(&said.message)) {
     writes_.on_reply(said.from, std::move(*reply), now_);
   } else if (auto* offer = std::get_if<FoundingOffer>(&said.message)) {

@@ -108,7 +108,7 @@ void WriteRouter::reply(const RemoteWriter& to, ForwardReply answer) {
   [[maybe_unused]] const bool sent = send_(to.origin.id, std::move(answer));
 }
 
-void WriteRouter::on_forward(const raft::Member& origin, ForwardWrite forward, SteadyTime now) {
+void WriteRouter::on_forward(const raft::Member& origin, const ForwardWrite& forward, SteadyTime now) {
   const RemoteWriter writer{origin, forward.forward_id};
   if (!status_.is_leader) {
     reply(writer, {.answer = ForwardFailure::not_proposed});

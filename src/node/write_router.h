@@ -45,7 +45,7 @@ class WriteRouter {
   // A command of the node itself, for which nobody waits. Nothing: not the leader, or it cannot be taken now.
   std::optional<LogPlace> propose_housekeeping(std::string_view command, SteadyTime now);
   // From another node.
-  void on_forward(const raft::Member& origin, ForwardWrite forward, SteadyTime now);
+  void on_forward(const raft::Member& origin, const ForwardWrite& forward, SteadyTime now);
   void on_reply(const raft::Member& from, ForwardReply reply, SteadyTime now);
   void on_link_up(SteadyTime now);
   void on_link_down(const raft::Member& peer, SteadyTime now);

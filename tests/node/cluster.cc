@@ -105,12 +105,12 @@ void TestCluster::kill(std::uint32_t id) {
   nodes_.erase(id);
 }
 
-void TestCluster::wipe(std::uint32_t id) {
+void TestCluster::wipe(std::uint32_t id) const {
   base::ensure(!is_running(id), "only a stopped node is wiped");
   std::filesystem::remove_all(folder(id));
 }
 
-void TestCluster::wipe_log(std::uint32_t id) {
+void TestCluster::wipe_log(std::uint32_t id) const {
   base::ensure(!is_running(id), "only a stopped node is wiped");
   std::filesystem::remove_all(folder(id) + "/log");
 }

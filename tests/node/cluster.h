@@ -52,8 +52,8 @@ class TestCluster {
   void stop(std::uint32_t id);  // as by SIGTERM
   void kill(std::uint32_t id);  // as by SIGKILL
   // Only while it is stopped.
-  void wipe(std::uint32_t id);      // the whole folder
-  void wipe_log(std::uint32_t id);  // the log alone
+  void wipe(std::uint32_t id) const;      // the whole folder
+  void wipe_log(std::uint32_t id) const;  // the log alone
   // Where a node is reached from its next start on, and what its list says from then on.
   void move_all_addresses();
   // The `--cluster` list that a node is started with, instead of the common one.

@@ -3,12 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "tests/node/cluster.h"
-#include "tests/support/wait_until.h"
 
 namespace parley::node::testing {
 namespace {
 
-using parley::testing::wait_until;
 using ::testing::ElementsAre;
 
 TEST(Cluster, OneNodeAloneWorks) {
