@@ -228,13 +228,16 @@ Cost cost_of(std::size_t peers, std::size_t noise) {
   };
   const PageRequest page{.page_size = 5};
   Cost cost;
-  cost.inbox = steps([&] { (void)reader.messages(ada.id, {.newest_first = true, .page = page}); });
-  cost.unread = steps([&] { (void)reader.messages(ada.id, {.unread_only = true, .page = page}); });
-  cost.history =
-      steps([&] { (void)reader.messages(ada.id, {.peer = "peer0", .newest_first = true, .page = page}); });
-  cost.conversations = steps([&] { (void)reader.conversations(ada.id, page); });
-  cost.counts = steps([&] { (void)reader.unread_counts(ada.id, page); });
-  cost.replay = steps([&] { (void)reader.events_after(ada.id, before_the_last, 5); });
+  cost.inbox =
+      steps([&] { EXPECT_TRUE(reader.messages(ada.id, {.newest_first = true, .page = page}).has_value()); });
+  cost.unread =
+      steps([&] { EXPECT_TRUE(reader.messages(ada.id, {.unread_only = true, .page = page}).has_value()); });
+  cost.history = steps([&] {
+    EXPECT_TRUE(reader.messages(ada.id, {.peer = "peer0", .newest_first = true, .page = page}).has_value());
+  });
+  cost.conversations = steps([&] { EXPECT_TRUE(reader.conversations(ada.id, page).has_value()); });
+  cost.counts = steps([&] { EXPECT_TRUE(reader.unread_counts(ada.id, page).has_value()); });
+  cost.replay = steps([&] { EXPECT_TRUE(reader.events_after(ada.id, before_the_last, 5).has_value()); });
   return cost;
 }
 

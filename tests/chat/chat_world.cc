@@ -138,7 +138,7 @@ StateResult<Applied> World::try_apply(const Command& command) {
   return applied;
 }
 
-CommandResult World::apply(Command command) {
+CommandResult World::apply(const Command& command) {
   auto applied = try_apply(command);
   if (!applied) {
     ADD_FAILURE() << applied.error().what;

@@ -72,7 +72,7 @@ class World {
   [[nodiscard]] base::RequestId id_at(std::int64_t unix_ms);
 
   // Fills in the digest, appends and applies. The events are kept in `events`.
-  CommandResult apply(Command command);
+  CommandResult apply(const Command& command);
   // The same bytes again, as a forwarding node does.
   CommandResult apply_again(std::size_t entry);
   StateResult<Applied> try_apply(const Command& command);

@@ -26,8 +26,7 @@ std::vector<std::pair<std::string, std::uint32_t>> unread(World& world, const Us
   return counts;
 }
 
-class Messages : public ::testing::Test {
- protected:
+struct Messages : ::testing::Test {
   World world;
   User ada = world.create("ada");
   User bob = world.create("bob");

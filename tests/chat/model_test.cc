@@ -80,7 +80,7 @@ class Model {
     for (const ModelMessage& m : messages_) {
       const bool received = m.recipient == account;
       const bool wanted = peer.is_none() ? received : (received ? m.sender == peer : m.recipient == peer);
-      if (wanted && sees(account, m) && !(unread_only && (m.read || !received))) {
+      if (wanted && sees(account, m) && (!unread_only || (received && !m.read))) {
         Message message;
         message.id = m.id;
         message.sender = m.sender;

@@ -8,14 +8,11 @@
 namespace parley::chat {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 using testing::User;
-using testing::with;
 using testing::World;
 
 // A retry answers as the first did, and changes nothing.
-void expect_retry(World& world, std::size_t entry, CommandResult first) {
+void expect_retry(World& world, std::size_t entry, const CommandResult& first) {
   const std::string before = world.dumped({"state"});
   const std::size_t events = world.events.size();
   world.stamp().wall_unix_ms += 5;
@@ -29,8 +26,7 @@ void expect_retry(World& world, std::size_t entry, CommandResult first) {
   EXPECT_EQ(world.dumped({"state"}), before);
 }
 
-class Retry : public ::testing::Test {
- protected:
+struct Retry : ::testing::Test {
   World world;
   User ada = world.create("ada");
   User bob = world.create("bob");
@@ -38,7 +34,9 @@ class Retry : public ::testing::Test {
 
 TEST_F(Retry, EachCommandOnce) {
   std::vector<std::pair<std::size_t, CommandResult>> firsts;
-  const auto keep = [&](CommandResult result) { firsts.emplace_back(world.position().value(), result); };
+  const auto keep = [&](const CommandResult& result) {
+    firsts.emplace_back(world.position().value(), result);
+  };
   const MessageId one = world.send(ada, bob);
   const MessageId two = world.send(ada, bob);
   keep(world.try_send(ada, "bob", "kept"));

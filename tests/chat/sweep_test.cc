@@ -16,7 +16,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Lt;
 using testing::User;
-using testing::with;
 using testing::World;
 
 std::multiset<std::string> rows(World& world) {

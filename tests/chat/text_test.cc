@@ -201,7 +201,7 @@ TEST(Codec, WhatIsNotUnderstoodIsNotGuessed) {
 }
 
 TEST(Codec, FormIsChecked) {
-  const auto wrong = [](Command command) { return !well_formed(command).has_value(); };
+  const auto wrong = [](const Command& command) { return !well_formed(command).has_value(); };
   auto send = std::get<SendMessage>(one_of_each()[5]);
   send.body = "\xff";
   EXPECT_TRUE(wrong(send));
