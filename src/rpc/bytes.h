@@ -16,7 +16,7 @@ class FlatBytes {
   explicit FlatBytes(const grpc::ByteBuffer& buffer) {
     readable_ = buffer.TrySingleSlice(&slice_).ok() || buffer.DumpToSingleSlice(&slice_).ok();
   }
-  [[nodiscard]] bool readable() const { return readable_; }
+  // Empty if it cannot be read.
   [[nodiscard]] std::string_view view() const {
     return readable_ ? std::string_view(reinterpret_cast<const char*>(slice_.begin()), slice_.size())
                      : std::string_view();

@@ -94,7 +94,6 @@ class UnaryCall {
 // Between the threads that feed a stream and the loop that writes it. Shared by both.
 class Outbox : public service::ReplyStream {
  public:
-  using Wake = std::move_only_function<void()>;  // posts to the loop
   Outbox(std::size_t max_messages, std::size_t max_size_bytes, std::function<void()> wake)
       : max_messages_(max_messages), max_size_bytes_(max_size_bytes), wake_(std::move(wake)) {}
 

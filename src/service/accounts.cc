@@ -70,7 +70,7 @@ void propose_account(const CreatePtr& call, chat::CreateAccount command) {
 
 }  // namespace
 
-void create_account(CreatePtr call) {
+void create_account(const CreatePtr& call) {
   auto name = chat::check_name(call->request().name());
   const auto password = chat::check_password(call->request().password());
   auto request_id = request_id_of(call->node(), call->request().request_id());
@@ -91,7 +91,7 @@ void create_account(CreatePtr call) {
       });
 }
 
-void delete_account(CallPtr<v1::DeleteAccountRequest, v1::DeleteAccountResponse> call) {
+void delete_account(const CallPtr<v1::DeleteAccountRequest, v1::DeleteAccountResponse>& call) {
   const auto password = chat::check_password(call->request().password());
   const auto request_id = request_id_of(call->node(), call->request().request_id());
   if (refused_any(*call, password, request_id)) {
@@ -110,7 +110,7 @@ void delete_account(CallPtr<v1::DeleteAccountRequest, v1::DeleteAccountResponse>
                  }});
 }
 
-void get_account(CallPtr<v1::GetAccountRequest, v1::GetAccountResponse> call) {
+void get_account(const CallPtr<v1::GetAccountRequest, v1::GetAccountResponse>& call) {
   auto name = chat::check_name(call->request().name());
   if (refused_any(*call, name)) {
     return;
@@ -128,7 +128,7 @@ void get_account(CallPtr<v1::GetAccountRequest, v1::GetAccountResponse> call) {
                   });
 }
 
-void list_accounts(CallPtr<v1::ListAccountsRequest, v1::ListAccountsResponse> call) {
+void list_accounts(const CallPtr<v1::ListAccountsRequest, v1::ListAccountsResponse>& call) {
   const auto glob = chat::check_glob(call->request().pattern());
   const auto page_size = check_page_size(call->request().page_size());
   if (refused_any(*call, glob, page_size)) {

@@ -50,7 +50,7 @@ bool send_status(Stream& stream) {
 
 }  // namespace
 
-void get_status(CallPtr<v1::GetStatusRequest, v1::GetStatusResponse> call) {
+void get_status(const CallPtr<v1::GetStatusRequest, v1::GetStatusResponse>& call) {
   read_as_session(call, true, [call](chat::Reader&, const chat::SessionInfo&, const node::AsOf&) {
     fill_status(call->service(), call->response());
     call->succeed();
@@ -93,15 +93,15 @@ void watch_status(const std::shared_ptr<Stream>& stream, const v1::WatchStatusRe
       [stream](const base::Error& error) { stream->finish(error); });
 }
 
-void add_node(CallPtr<v1::AddNodeRequest, v1::AddNodeResponse> call) {
+void add_node(const CallPtr<v1::AddNodeRequest, v1::AddNodeResponse>& call) {
   call->fail(not_implemented("AddNode"));
 }
 
-void remove_node(CallPtr<v1::RemoveNodeRequest, v1::RemoveNodeResponse> call) {
+void remove_node(const CallPtr<v1::RemoveNodeRequest, v1::RemoveNodeResponse>& call) {
   call->fail(not_implemented("RemoveNode"));
 }
 
-void transfer_leadership(CallPtr<v1::TransferLeadershipRequest, v1::TransferLeadershipResponse> call) {
+void transfer_leadership(const CallPtr<v1::TransferLeadershipRequest, v1::TransferLeadershipResponse>& call) {
   call->fail(not_implemented("TransferLeadership"));
 }
 

@@ -13,29 +13,29 @@
 namespace parley::service {
 
 // accounts.cc
-void create_account(CallPtr<v1::CreateAccountRequest, v1::CreateAccountResponse> call);
-void delete_account(CallPtr<v1::DeleteAccountRequest, v1::DeleteAccountResponse> call);
-void get_account(CallPtr<v1::GetAccountRequest, v1::GetAccountResponse> call);
-void list_accounts(CallPtr<v1::ListAccountsRequest, v1::ListAccountsResponse> call);
+void create_account(const CallPtr<v1::CreateAccountRequest, v1::CreateAccountResponse>& call);
+void delete_account(const CallPtr<v1::DeleteAccountRequest, v1::DeleteAccountResponse>& call);
+void get_account(const CallPtr<v1::GetAccountRequest, v1::GetAccountResponse>& call);
+void list_accounts(const CallPtr<v1::ListAccountsRequest, v1::ListAccountsResponse>& call);
 // sessions.cc
-void log_in(CallPtr<v1::LogInRequest, v1::LogInResponse> call);
-void log_out(CallPtr<v1::LogOutRequest, v1::LogOutResponse> call);
-void change_password(CallPtr<v1::ChangePasswordRequest, v1::ChangePasswordResponse> call);
+void log_in(const CallPtr<v1::LogInRequest, v1::LogInResponse>& call);
+void log_out(const CallPtr<v1::LogOutRequest, v1::LogOutResponse>& call);
+void change_password(const CallPtr<v1::ChangePasswordRequest, v1::ChangePasswordResponse>& call);
 // messages.cc
-void send_message(CallPtr<v1::SendMessageRequest, v1::SendMessageResponse> call);
-void list_messages(CallPtr<v1::ListMessagesRequest, v1::ListMessagesResponse> call);
-void list_conversations(CallPtr<v1::ListConversationsRequest, v1::ListConversationsResponse> call);
-void mark_read(CallPtr<v1::MarkReadRequest, v1::MarkReadResponse> call);
-void delete_messages(CallPtr<v1::DeleteMessagesRequest, v1::DeleteMessagesResponse> call);
-void get_unread_counts(CallPtr<v1::GetUnreadCountsRequest, v1::GetUnreadCountsResponse> call);
+void send_message(const CallPtr<v1::SendMessageRequest, v1::SendMessageResponse>& call);
+void list_messages(const CallPtr<v1::ListMessagesRequest, v1::ListMessagesResponse>& call);
+void list_conversations(const CallPtr<v1::ListConversationsRequest, v1::ListConversationsResponse>& call);
+void mark_read(const CallPtr<v1::MarkReadRequest, v1::MarkReadResponse>& call);
+void delete_messages(const CallPtr<v1::DeleteMessagesRequest, v1::DeleteMessagesResponse>& call);
+void get_unread_counts(const CallPtr<v1::GetUnreadCountsRequest, v1::GetUnreadCountsResponse>& call);
 // watch.cc
 void watch(const std::shared_ptr<Stream>& stream, const v1::WatchRequest& request);
 // cluster.cc
-void get_status(CallPtr<v1::GetStatusRequest, v1::GetStatusResponse> call);
+void get_status(const CallPtr<v1::GetStatusRequest, v1::GetStatusResponse>& call);
 void watch_status(const std::shared_ptr<Stream>& stream, const v1::WatchStatusRequest& request);
-void add_node(CallPtr<v1::AddNodeRequest, v1::AddNodeResponse> call);
-void remove_node(CallPtr<v1::RemoveNodeRequest, v1::RemoveNodeResponse> call);
-void transfer_leadership(CallPtr<v1::TransferLeadershipRequest, v1::TransferLeadershipResponse> call);
+void add_node(const CallPtr<v1::AddNodeRequest, v1::AddNodeResponse>& call);
+void remove_node(const CallPtr<v1::RemoveNodeRequest, v1::RemoveNodeResponse>& call);
+void transfer_leadership(const CallPtr<v1::TransferLeadershipRequest, v1::TransferLeadershipResponse>& call);
 void backup(const std::shared_ptr<Stream>& stream, const v1::BackupRequest& request);
 
 }  // namespace parley::service

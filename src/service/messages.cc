@@ -46,7 +46,7 @@ void write_set(const CallPtr<Request, Response>& call) {
 
 }  // namespace
 
-void send_message(CallPtr<v1::SendMessageRequest, v1::SendMessageResponse> call) {
+void send_message(const CallPtr<v1::SendMessageRequest, v1::SendMessageResponse>& call) {
   auto& request = call->request();
   auto recipient = chat::check_name(request.recipient(), "recipient");
   const auto body = chat::check_body(request.body());
@@ -71,7 +71,7 @@ void send_message(CallPtr<v1::SendMessageRequest, v1::SendMessageResponse> call)
       });
 }
 
-void list_messages(CallPtr<v1::ListMessagesRequest, v1::ListMessagesResponse> call) {
+void list_messages(const CallPtr<v1::ListMessagesRequest, v1::ListMessagesResponse>& call) {
   auto& request = call->request();
   chat::MessageQuery query{.conversation = chat::ConversationId(request.conversation_id()),
                            .unread_only = request.unread_only(),
@@ -105,7 +105,7 @@ void list_messages(CallPtr<v1::ListMessagesRequest, v1::ListMessagesResponse> ca
                   });
 }
 
-void list_conversations(CallPtr<v1::ListConversationsRequest, v1::ListConversationsResponse> call) {
+void list_conversations(const CallPtr<v1::ListConversationsRequest, v1::ListConversationsResponse>& call) {
   if (refused_any(*call, check_page_size(call->request().page_size()))) {
     return;
   }
@@ -127,13 +127,15 @@ void list_conversations(CallPtr<v1::ListConversationsRequest, v1::ListConversati
                   });
 }
 
-void mark_read(CallPtr<v1::MarkReadRequest, v1::MarkReadResponse> call) { write_set<chat::MarkRead>(call); }
+void mark_read(const CallPtr<v1::MarkReadRequest, v1::MarkReadResponse>& call) {
+  write_set<chat::MarkRead>(call);
+}
 
-void delete_messages(CallPtr<v1::DeleteMessagesRequest, v1::DeleteMessagesResponse> call) {
+void delete_messages(const CallPtr<v1::DeleteMessagesRequest, v1::DeleteMessagesResponse>& call) {
   write_set<chat::DeleteMessages>(call);
 }
 
-void get_unread_counts(CallPtr<v1::GetUnreadCountsRequest, v1::GetUnreadCountsResponse> call) {
+void get_unread_counts(const CallPtr<v1::GetUnreadCountsRequest, v1::GetUnreadCountsResponse>& call) {
   if (refused_any(*call, check_page_size(call->request().page_size()))) {
     return;
   }

@@ -75,6 +75,7 @@ void PasswordPool::submit(Job job) {
         last_job_ms_ * static_cast<std::int64_t>(jobs_.size()) / static_cast<std::int64_t>(threads_.size());
     error.retry_after_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(wait_ms / 2, 50, 10'000));
   }
+  // NOLINTNEXTLINE(bugprone-use-after-move): a full queue leaves it untouched
   if (job.hashed) {
     job.hashed(std::unexpected(std::move(error)));
   } else {

@@ -18,7 +18,7 @@ using StatePtr = std::shared_ptr<Service::State>;
 using UnaryEntry = void (*)(const StatePtr&, const MethodInfo&, std::string_view, CallContext, ReplyCallback);
 using StreamEntry = void (*)(const std::shared_ptr<Stream>&, std::string_view);
 
-template <class Request, class Response, void (*handler)(CallPtr<Request, Response>)>
+template <class Request, class Response, void (*kHandler)(const CallPtr<Request, Response>&)>
 void run_unary(const StatePtr& state, const MethodInfo& method, std::string_view bytes, CallContext context,
                ReplyCallback done) {
   auto call = std::make_shared<Call<Request, Response>>(state, method, std::move(context), std::move(done),
@@ -29,17 +29,17 @@ void run_unary(const StatePtr& state, const MethodInfo& method, std::string_view
     call->fail(base::refused(base::Code::deadline_exceeded, "DEADLINE_EXCEEDED",
                              "The deadline had come when the request arrived."));
   } else {
-    handler(std::move(call));
+    kHandler(call);
   }
 }
 
-template <class Request, void (*handler)(const std::shared_ptr<Stream>&, const Request&)>
+template <class Request, void (*kHandler)(const std::shared_ptr<Stream>&, const Request&)>
 void run_stream(const std::shared_ptr<Stream>& stream, std::string_view bytes) {
   Request request;
   if (auto parsed = parse(bytes, request); !parsed) {
     stream->finish(parsed.error());
   } else {
-    handler(stream, request);
+    kHandler(stream, request);
   }
 }
 
@@ -52,7 +52,7 @@ struct Entry {
 template <class>
 struct UnaryTypes;
 template <class Rq, class Rs>
-struct UnaryTypes<void (*)(CallPtr<Rq, Rs>)> {
+struct UnaryTypes<void (*)(const CallPtr<Rq, Rs>&)> {
   using Request = Rq;
   using Response = Rs;
 };
@@ -63,19 +63,19 @@ struct StreamTypes<void (*)(const std::shared_ptr<Stream>&, const Rq&)> {
   using Request = Rq;
 };
 
-template <auto handler>
+template <auto kHandler>
 constexpr Entry unary(std::string_view service, std::string_view name, bool is_write) {
-  using Types = UnaryTypes<decltype(handler)>;
+  using Types = UnaryTypes<decltype(kHandler)>;
   return {{service, name, MethodKind::unary, is_write},
-          &run_unary<typename Types::Request, typename Types::Response, handler>,
+          &run_unary<typename Types::Request, typename Types::Response, kHandler>,
           nullptr};
 }
 
-template <auto handler>
+template <auto kHandler>
 constexpr Entry stream(std::string_view service, std::string_view name) {
   return {{service, name, MethodKind::server_stream, false},
           nullptr,
-          &run_stream<typename StreamTypes<decltype(handler)>::Request, handler>};
+          &run_stream<typename StreamTypes<decltype(kHandler)>::Request, kHandler>};
 }
 
 constexpr std::string_view kAccounts = "parley.v1.AccountService";

@@ -64,9 +64,4 @@ void Stream::close() {
   }
 }
 
-bool Stream::is_over() {
-  const std::scoped_lock lock(mutex_);
-  return !out_;
-}
-
 }  // namespace parley::service

@@ -33,7 +33,6 @@ class Stream {
 
   // The client has gone: nothing is sent any more, and the subscription ends. Not from inside send().
   void close();
-  [[nodiscard]] bool is_over();
 
  private:
   std::shared_ptr<Service::State> state_;

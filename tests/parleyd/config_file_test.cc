@@ -18,7 +18,7 @@ using ::testing::HasSubstr;
 
 class ConfigFile : public ::testing::Test {
  protected:
-  ~ConfigFile() override { std::filesystem::remove(path_); }
+  void TearDown() override { std::filesystem::remove(path_); }
 
   std::string write(const std::string& text) const {
     std::ofstream(path_) << text;

@@ -15,8 +15,8 @@ namespace fs = std::filesystem;
 
 class DataFolder : public ::testing::Test {
  protected:
-  DataFolder() { fs::create_directories(path_ / "log"); }
-  ~DataFolder() override { fs::remove_all(path_); }
+  void SetUp() override { fs::create_directories(path_ / "log"); }
+  void TearDown() override { fs::remove_all(path_); }
   void put(const std::string& name) const { std::ofstream(path_ / name) << "content"; }
 
   const fs::path path_ = fs::temp_directory_path() / ("parleyd-folder-" + std::to_string(::getpid()));

@@ -20,7 +20,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using parley::testing::wait_until;
-using ::testing::HasSubstr;
 
 raft::Member member(std::uint32_t id, std::uint64_t life = 1) {
   return {base::NodeId(id), base::Incarnation(life)};

@@ -34,7 +34,7 @@ Api::Api(service::ServiceOptions options, bool founded)
 
 std::future<base::Result<std::string>> Api::begin(std::string_view service_name, std::string_view method,
                                                   std::string_view request, std::string authorization,
-                                                  std::optional<node::Deadline> deadline) {
+                                                  std::optional<node::Deadline> deadline) const {
   const auto id = service::find_method(service_name, method);
   EXPECT_TRUE(id) << method;
   std::promise<base::Result<std::string>> promise;

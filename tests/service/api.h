@@ -50,11 +50,9 @@ class Api {
   explicit Api(service::ServiceOptions options = quick_options(), bool founded = true);
 
   // The answer of a unary method, as bytes.
-  [[nodiscard]] std::future<base::Result<std::string>> begin(std::string_view service,
-                                                             std::string_view method,
-                                                             std::string_view request,
-                                                             std::string authorization = {},
-                                                             std::optional<node::Deadline> deadline = {});
+  [[nodiscard]] std::future<base::Result<std::string>> begin(
+      std::string_view service, std::string_view method, std::string_view request,
+      std::string authorization = {}, std::optional<node::Deadline> deadline = {}) const;
   [[nodiscard]] base::Result<std::string> raw(std::string_view service, std::string_view method,
                                               std::string_view request, std::string authorization = {});
 

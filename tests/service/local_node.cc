@@ -55,14 +55,14 @@ void LocalNode::write(chat::Command command, node::Deadline, node::WriteCallback
   const std::scoped_lock lock(mutex_);
   if (hold_) {
     held_.emplace_back([this, command = std::move(command), done = std::move(done)]() mutable {
-      write_locked(std::move(command), std::move(done));
+      write_locked(command, std::move(done));
     });
     return;
   }
-  write_locked(std::move(command), std::move(done));
+  write_locked(command, std::move(done));
 }
 
-void LocalNode::write_locked(chat::Command command, node::WriteCallback done) {
+void LocalNode::write_locked(const chat::Command& command, node::WriteCallback done) {
   if (refusal_) {
     done(std::unexpected(*refusal_));
     return;

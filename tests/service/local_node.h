@@ -59,7 +59,7 @@ class LocalNode : public node::ChatNode {
     std::shared_ptr<node::WatchSink> sink;
   };
 
-  void write_locked(chat::Command command, node::WriteCallback done);
+  void write_locked(const chat::Command& command, node::WriteCallback done);
   void read_locked(node::ReadMode mode, node::ReadCallback done);
   void give_out(const std::vector<chat::SharedEvent>& events);
   void drop_watcher(std::uint64_t id);
