@@ -68,7 +68,7 @@ bool Applier::apply_one(ApplyItem& item) {
   received_ = item.entry.index;
   // A state that was opened late may be ahead of what has come.
   if (item.entry.index <= state_->applied()) {
-    executed_ = item.entry.index;
+    executed_ = std::max(executed_, item.entry.index);
     return true;
   }
   auto applied = run(item.entry);
@@ -253,10 +253,17 @@ void Applier::try_reopen(SteadyTime now) {
     return;
   }
   state_ = std::move(*opened);
+  // It could not be opened at the start, and is ahead of what has come: what it ran is only in its tables.
+  if (state_->applied() > executed_) {
+    executed_ = state_->applied();
+    published_ = executed_;
+    outlet_.skip_to(executed_);
+  }
   if (!catch_up()) {
     return;
   }
   reopen_at_.reset();
+  note_progress();
   outlet_.cannot_apply("");
 }
 
@@ -291,7 +298,8 @@ void Applier::note_progress() {
   if (!state_) {
     return;
   }
-  progress_.applied.store(state_->applied().value(), std::memory_order_release);
+  // A state that was opened late may be ahead of what has come; the core counts what it has given out.
+  progress_.applied.store(std::min(state_->applied(), received_).value(), std::memory_order_release);
   if (state_->uncommitted_entries() == 0) {
     progress_.committed.store(state_->applied().value(), std::memory_order_release);
   }

@@ -44,6 +44,8 @@ class ApplyOutlet {
   virtual void give_back(std::vector<PendingWritePtr> writes, std::vector<RemoteWriter> remote) = 0;
   // In order of position, each position once in the life of this process.
   virtual void publish(base::Position applied, std::vector<chat::SharedEvent> events) = 0;
+  // The state has run everything up to `applied` in an earlier life; its events will not be published.
+  virtual void skip_to(base::Position applied) = 0;
   virtual void read(PendingRead read) = 0;
   // Empty: it can (again).
   virtual void cannot_apply(const std::string& why) = 0;

@@ -42,6 +42,14 @@ void EventRing::push(base::Position applied, std::vector<chat::SharedEvent> even
   }
 }
 
+void EventRing::skip_to(base::Position position) {
+  base::ensure(position >= end_, "the ring never goes back");
+  events_.clear();
+  bytes_ = 0;
+  floor_ = position;
+  end_ = position;
+}
+
 std::vector<chat::SharedEvent> EventRing::after(base::Position after) const {
   base::ensure(after >= floor_, "the ring has everything that it is asked for");
   const auto first =

@@ -18,6 +18,8 @@ class EventRing {
 
   // Everything up to `applied` has been told with these (at most the rest: none).
   void push(base::Position applied, std::vector<chat::SharedEvent> events);
+  // What came up to `position` is not told: the ring begins anew after it.
+  void skip_to(base::Position position);
   [[nodiscard]] base::Position floor() const { return floor_; }
   [[nodiscard]] base::Position end() const { return end_; }
   // Those after `after`, which must not lie below floor().

@@ -94,6 +94,7 @@ class RunningReplica final : public Replica,
   void publish(base::Position applied, std::vector<chat::SharedEvent> events) override {
     hub_.publish(applied, std::move(events));
   }
+  void skip_to(base::Position applied) override { hub_.skip_to(applied); }
   void read(PendingRead read) override { readers_.submit(std::move(read)); }
   void cannot_apply(const std::string& why) override;
   [[nodiscard]] std::expected<std::vector<raft::Entry>, std::string> read_log(base::Position first) override;
@@ -141,7 +142,8 @@ class RunningReplica final : public Replica,
   WatchHub hub_;
   DiskWriter disk_;
   LogFetcher fetcher_;
-  std::atomic<bool> is_ending_{false};
+  std::atomic<bool> is_ending_{false};        // the core's queue is closed
+  std::atomic<bool> is_apply_ending_{false};  // the apply queue is closed
   std::atomic<bool> is_orderly_{true};
   bool has_ended_ = false;
   bool is_transport_started_ = false;
@@ -247,8 +249,10 @@ void RunningReplica::run_apply() {
   name_this_thread("apply");
   bool is_open = true;
   while (is_open) {
+    // Looked at before the queue: closed by then, it is drained once it is found empty.
+    const bool is_ending = is_apply_ending_;
     auto work = apply_queue_.pop_all_until(applier_.next_wakeup(steady_now()));
-    is_open = !work.empty() || !is_ending_;
+    is_open = !work.empty() || !is_ending;
     for (ApplyWork& item : work) {
       if (auto* read = std::get_if<PendingRead>(&item)) {
         applier_.serve_stale(std::move(*read));
@@ -286,14 +290,16 @@ void RunningReplica::end(bool orderly) {
     disk_.abandon();
   }
   transport_.stop();
-  is_ending_ = true;
+  // Closed first: once the core thread sees that it is to end, nothing can come any more that nobody answers.
   core_queue_.close();
+  is_ending_ = true;
   core_thread_.join();
   if (orderly) {
     disk_.stop();
   }
   fetcher_.stop();
   apply_queue_.close();
+  is_apply_ending_ = true;
   apply_thread_.join();
   // The hub asks readers: it ends first, then they answer what is left.
   hub_.stop();

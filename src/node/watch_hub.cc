@@ -89,6 +89,14 @@ void WatchHub::publish(base::Position applied, std::vector<chat::SharedEvent> ev
   }
 }
 
+void WatchHub::skip_to(base::Position position) {
+  {
+    const std::scoped_lock lock(mutex_);
+    ring_.skip_to(position);
+  }
+  wake_.notify_one();
+}
+
 std::unique_ptr<Subscription> WatchHub::watch(const WatchStart& start, std::shared_ptr<WatchSink> sink) {
   auto watch = std::make_shared<Watch>();
   watch->start = start;

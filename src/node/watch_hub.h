@@ -55,6 +55,8 @@ class WatchHub {
 
   // Everything up to `applied` is committed, stored and run; these are its events that were not told yet.
   void publish(base::Position applied, std::vector<chat::SharedEvent> events);
+  // The state has run everything up to `position` already, and nobody here was told of it: watches replay it.
+  void skip_to(base::Position position);
   [[nodiscard]] std::unique_ptr<Subscription> watch(const WatchStart& start, std::shared_ptr<WatchSink> sink);
   // Ends every watch.
   void stop();

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "node/event_ring.h"
 #include "tests/node/cluster.h"
 #include "tests/node/collector.h"
@@ -88,6 +90,36 @@ TEST_F(WatchTest, ResumesOnANodeThatWasRestartedFromItsState) {
   EXPECT_EQ(resumed->bodies().front(), "0");
   EXPECT_EQ(resumed->bodies().back(), "29");
   EXPECT_EQ(resumed->resyncs(), 0);
+}
+
+// The state cannot be opened at the start, and can a moment later: it is ahead of what the core has given
+// out, which comes in small portions, and the ring has none of its events.
+TEST_F(WatchTest, AStateThatIsOpenedLateIsGoneOnWithAndItsEventsAreReplayed) {
+  begin(1, [](ReplicaOptions& options) {
+    options.limits.flow.max_unapplied_bytes = 1000;
+    options.limits.apply.reopen_after = std::chrono::milliseconds(50);
+  });
+  const auto before = cluster_->write_until_known(1, cluster_->message(anna_, bob_, "before"));
+  ASSERT_TRUE(before);
+  for (int i = 0; i < 30; ++i) {
+    send(1, std::to_string(i));
+  }
+  cluster_->stop(1);
+  const std::string state = cluster_->folder(1) + "/state.db";
+  std::filesystem::rename(state, state + ".away");
+  std::filesystem::create_directory(state);
+  cluster_->start(1);
+  ASSERT_TRUE(wait_until([&] { return !cluster_->node(1).status().trouble.empty(); }));
+  auto sink = std::make_shared<Collector>();
+  std::filesystem::remove(state);
+  std::filesystem::rename(state + ".away", state);
+  static_cast<void>(cluster_->wait_for_leader());
+  send(1, "after");
+  const auto watch = cluster_->node(1).watch(start_of(bob_, before->position), sink);
+  ASSERT_TRUE(wait_until([&] { return sink->count() >= 31; })) << sink->count();
+  EXPECT_THAT(sink->bodies(), SizeIs(31));
+  EXPECT_EQ(sink->bodies().front(), "0");
+  EXPECT_EQ(sink->bodies().back(), "after");
 }
 
 TEST_F(WatchTest, PagesThroughALongReplayAndGoesOnLive) {
