@@ -121,7 +121,7 @@ TEST(Client, NobodyThereIsRefusedNotUnknown) {
 }
 
 // must-pass J22
-TEST(Client, ReplyLostThenOverloadIsUnknownNeverFailed) {
+TEST(Client, J22_ReplyLostThenOverloadIsUnknownNeverFailed) {
   std::atomic<int> attempts = 0;
   Script script;
   script.send_message = [&](grpc::ServerContext&, const v1::SendMessageRequest&, v1::SendMessageResponse&) {

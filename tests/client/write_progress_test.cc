@@ -50,7 +50,7 @@ TEST(WriteProgress, AnErrorWithoutErrorInfoIsUnknown) {
 }
 
 // must-pass J22: first attempt committed, reply lost, retry refused for overload.
-TEST(WriteProgress, ALaterRefusalWithoutPositionNeverTurnsUnknownIntoRefused) {
+TEST(WriteProgress, J22_ALaterRefusalWithoutPositionNeverTurnsUnknownIntoRefused) {
   WriteProgress write(false, true);
   EXPECT_EQ(write.on_error(lost_reply()), Next::again);
   for (const Code code :
@@ -71,7 +71,7 @@ TEST(WriteProgress, ARefusalWithPositionIsFinalEvenAfterUnknown) {
   EXPECT_EQ(write.error().outcome, base::Outcome::refused);
 }
 
-TEST(WriteProgress, UnknownFromAnEarlierCallStays) {
+TEST(WriteProgress, J22_UnknownFromAnEarlierCallStays) {
   WriteProgress write(true, false);
   EXPECT_EQ(write.on_error(refused(Code::invalid_argument)), Next::again);
   EXPECT_TRUE(write.is_unknown());

@@ -249,6 +249,35 @@ TEST(Failover, J1TheSameWhenOnlyTheLogIsGone) {
   EXPECT_EQ(cluster.node(3).status().applied_index, 0U);
 }
 
+// J1: the founder is wiped after one node has stored entry 1, while the third has not: the wiped one hears
+// "no state" from it, and still founds no second cluster.
+TEST(Failover, J1TheFounderIsWipedAfterOneNodeHasStoredEntryOne) {
+  StallingDisk slow;
+  TestCluster cluster(3);
+  cluster.set_disk(3, slow);
+  cluster.start(2);
+  cluster.start(3);
+  slow.set_stalled(true);
+  cluster.start(1);
+  ASSERT_TRUE(wait_until([&] { return !cluster.node(2).status().cluster_id.is_none(); }));
+  const base::ClusterId founded = cluster.node(2).status().cluster_id;
+  EXPECT_TRUE(cluster.node(3).status().cluster_id.is_none());
+  cluster.kill(1);
+  cluster.wipe(1);
+  cluster.start(1);
+  EXPECT_TRUE(wait_until([&] {
+    return cluster.node(1).status().trouble.find("refused as a voter") != std::string::npos;
+  })) << cluster.node(1).status().trouble;
+  slow.set_stalled(false);
+  const std::uint32_t leader = cluster.wait_for_leader();
+  EXPECT_NE(leader, 1U);
+  const TestUser anna = cluster.make_user(2, "anna");
+  EXPECT_TRUE(cluster.write_until_known(3, cluster.message(anna, anna, "X")));
+  EXPECT_THAT(cluster.inbox(2, ReadMode::linearizable, anna), ElementsAre("X"));
+  EXPECT_EQ(cluster.node(3).status().cluster_id, founded);
+  EXPECT_TRUE(cluster.node(1).status().cluster_id.is_none());
+}
+
 TEST(Failover, J1OneNodeMissingEverybodyWaitsAndSaysForWhom) {
   TestCluster cluster(3);
   cluster.start(1);
@@ -324,6 +353,45 @@ TEST(Failover, J4ASessionEndedAtOneNodeIsEndedAtAll) {
     ASSERT_TRUE(sent);
     EXPECT_EQ(sent->verdict, chat::Verdict::session_ended);
   }
+}
+
+// J16: the leader's wall clock jumps a year ahead, then two days back: honest clients go on, nobody is logged
+// out, and an id of next year stays refused.
+TEST(Failover, J16TheLeadersClockJumpsAndHonestClientsGoOn) {
+  constexpr std::int64_t kDay_ms = 24LL * 3600 * 1000;
+  const auto now_ms = [] {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+  };
+  std::map<std::uint32_t, std::atomic<std::int64_t>> offsets_ms;
+  for (std::uint32_t id = 1; id <= 3; ++id) {
+    offsets_ms[id] = 0;
+  }
+  TestCluster cluster(3, [&](ReplicaOptions& options) {
+    options.wall_clock = [&, id = options.id.value()] { return now_ms() + offsets_ms.at(id); };
+  });
+  cluster.start_all();
+  const TestUser anna = cluster.make_user(cluster.wait_for_leader(), "anna");
+  std::vector<std::string> sent;
+  for (const std::int64_t jump_ms : {365 * kDay_ms, -2 * kDay_ms}) {
+    const std::uint32_t leader = cluster.wait_for_leader();
+    offsets_ms.at(leader) = jump_ms;
+    for (int i = 0; i < 20; ++i) {
+      sent.push_back(std::to_string(jump_ms) + "/" + std::to_string(i));
+      const auto result = cluster.write_until_known(leader, cluster.message(anna, anna, sent.back()));
+      ASSERT_TRUE(result);
+      EXPECT_EQ(result->verdict, chat::Verdict::done) << sent.back();
+      EXPECT_LT(std::abs(result->message.sent_at_unix_ms - now_ms()), kDay_ms) << "one clock of three";
+    }
+    chat::SendMessage ahead = cluster.message(anna, anna, "of next year");
+    ahead.request.id = base::make_request_id(now_ms() + 365 * kDay_ms, {1, 2, 3});
+    const auto refused = cluster.write_until_known(leader, ahead);
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->verdict, chat::Verdict::request_id_ahead);
+    offsets_ms.at(leader) = 0;
+  }
+  EXPECT_EQ(cluster.inbox(1, ReadMode::linearizable, anna), sent);
 }
 
 // J19, J3: the leader's state.db runs full: another leads, nothing is lost, the full node serves stale reads.
@@ -532,8 +600,8 @@ TEST(Failover, J3NothingIsAppliedThatIsNotInTheNodesOwnLog) {
   EXPECT_THAT(cluster.inbox(leader, ReadMode::linearizable, anna), ElementsAre("committed by the others"));
 }
 
-// A failed fdatasync ends the node; what it had acknowledged is on the others, and comes back to it.
-TEST(Failover, AFailedSyncEndsTheNodeAndLosesNothing) {
+// J2: a failed fdatasync ends the node; what it had acknowledged is on the others, and comes back to it.
+TEST(Failover, J2AFailedSyncEndsTheNodeAndLosesNothing) {
   std::map<std::uint32_t, StallingDisk> disks;
   std::atomic<std::uint32_t> ended{0};
   TestCluster cluster(3, [&](ReplicaOptions& options) {
