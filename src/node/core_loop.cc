@@ -196,11 +196,14 @@ void CoreLoop::on(GivenBack& given_back) {
 void CoreLoop::on(CannotApply& cannot) {
   cannot_apply_ = std::move(cannot.why);
   log_.may_lead(cannot_apply_.empty() && !is_stopping_);
+  // At once: what apply gives back would be proposed here again.
+  log_.decide_leading(now_);
 }
 
 void CoreLoop::on(PrepareStop&) {
   is_stopping_ = true;
   log_.may_lead(false);
+  log_.decide_leading(now_);
 }
 
 void CoreLoop::on(NodesKnown& known) {

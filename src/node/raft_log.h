@@ -41,6 +41,8 @@ class RaftLog final : public OrderedLog {
   void found(const raft::Founding& founding);
   void step(const raft::Message& message);
   void tick(SteadyTime now);
+  // Hands over or steps down, if this node leads and must not; with every tick, and after may_lead().
+  void decide_leading(SteadyTime now);
   void persisted(std::uint64_t batch_number);
   void fetched(const raft::FetchRequest& request, std::vector<raft::Entry> entries);
   // The connection to this peer is known to be dead (rule 10).
@@ -66,7 +68,6 @@ class RaftLog final : public OrderedLog {
 
   void offer_batches();
   void offer_fetches();
-  void decide_leading(SteadyTime now);
   void hand_over();
   [[nodiscard]] std::chrono::milliseconds election_timeout() const;
 
