@@ -113,15 +113,12 @@ class Mutator {
 // A valid request of any method: each field by its name.
 void fill_valid(Message& message, const Api& api, const User& user, std::uint64_t message_id) {
   const auto* reflection = message.GetReflection();
-  const std::string type = message.GetDescriptor()->name();
   for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
     const auto* field = message.GetDescriptor()->field(i);
     const std::string& name = field->name();
     if (name == "name" || name == "recipient" || name == "peer") {
       reflection->SetString(&message, field, user.name);
-    } else if (name == "password") {
-      reflection->SetString(&message, field, user.password);
-    } else if (name == "new_password") {
+    } else if (name == "password" || name == "new_password") {
       reflection->SetString(&message, field, user.password);
     } else if (name == "body") {
       reflection->SetString(&message, field, "hello");
