@@ -365,11 +365,17 @@ TEST(Failover, J16TheLeadersClockJumpsAndHonestClientsGoOn) {
         .count();
   };
   std::map<std::uint32_t, std::atomic<std::int64_t>> offsets_ms;
+  std::map<std::uint32_t, std::atomic<int>> looks;  // at the clock, by its node
   for (std::uint32_t id = 1; id <= 3; ++id) {
     offsets_ms[id] = 0;
+    looks[id] = 0;
   }
   TestCluster cluster(3, [&](ReplicaOptions& options) {
-    options.wall_clock = [&, id = options.id.value()] { return now_ms() + offsets_ms.at(id); };
+    options.wall_clock = [&, id = options.id.value()] {
+      const std::int64_t time_ms = now_ms() + offsets_ms.at(id);
+      ++looks.at(id);
+      return time_ms;
+    };
   });
   cluster.start_all();
   const TestUser anna = cluster.make_user(cluster.wait_for_leader(), "anna");
@@ -377,6 +383,8 @@ TEST(Failover, J16TheLeadersClockJumpsAndHonestClientsGoOn) {
   for (const std::int64_t jump_ms : {365 * kDay_ms, -2 * kDay_ms}) {
     const std::uint32_t leader = cluster.wait_for_leader();
     offsets_ms.at(leader) = jump_ms;
+    const int before = looks.at(leader);
+    ASSERT_TRUE(wait_until([&] { return looks.at(leader) > before + 2; }));
     for (int i = 0; i < 20; ++i) {
       sent.push_back(std::to_string(jump_ms) + "/" + std::to_string(i));
       const auto result = cluster.write_until_known(leader, cluster.message(anna, anna, sent.back()));
