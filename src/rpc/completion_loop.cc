@@ -21,7 +21,8 @@ void CompletionLoop::post(std::move_only_function<void()> task) {
   tasks_.push_back(std::move(task));
   if (!wake_is_set_) {
     wake_is_set_ = true;
-    alarm_.Set(queue_.get(), gpr_now(GPR_CLOCK_MONOTONIC), &wake_);
+    // A time in the past fires at once. "Now" would be rounded up to the next millisecond, on every hop.
+    alarm_.Set(queue_.get(), gpr_inf_past(GPR_CLOCK_MONOTONIC), &wake_);
   }
 }
 
