@@ -9,6 +9,8 @@
 namespace parley::node {
 namespace {
 
+constexpr std::size_t kMaxHeard = 64;  // beyond it only listed nodes
+
 bool contains(const std::vector<raft::Member>& members, const raft::Member& member) {
   return std::ranges::find(members, member) != members.end();
 }
@@ -35,7 +37,10 @@ void Founder::heard(const Hello& hello) {
     }
     return;
   }
-  heard_[peer] = hello;
+  // Anybody can say Hello, under any id.
+  if (is_listed(peer) || heard_.contains(peer) || heard_.size() < kMaxHeard) {
+    heard_[peer] = hello;
+  }
   if (stored_ && names(stored_->configuration, hello.self)) {
     offers_.push_back(hello.self);
   }

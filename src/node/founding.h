@@ -49,6 +49,7 @@ class Founder {
   // Entry 1 is on this node's disk.
   void stored(const raft::Founding& founding);
   [[nodiscard]] bool has_state() const { return stored_.has_value(); }
+  [[nodiscard]] std::size_t heard_count() const { return heard_.size(); }
   // Who is to be offered entry 1 now; each of its lives once for each Hello.
   [[nodiscard]] std::vector<raft::Member> take_offers();
 

@@ -82,6 +82,17 @@ TEST(Founding, TheLateFarewellOfAnEarlierLifeChangesNothing) {
   EXPECT_EQ(decided->configuration.voters[1], member(2, 22));
 }
 
+TEST(Founding, HellosUnderMadeUpIdsAreBoundedAndKeepNobodyOut) {
+  Founder founder(member(1), list(), std::nullopt);
+  for (std::uint32_t id = 10; id < 10'000; ++id) {
+    founder.heard(hello(member(id)));
+  }
+  EXPECT_LE(founder.heard_count(), 64U);
+  founder.heard(hello(member(2)));
+  founder.heard(hello(member(3)));
+  EXPECT_TRUE(founder.decide(secrets()));
+}
+
 TEST(Founding, ListsThatDifferFoundNothing) {
   Founder founder(member(1), list(), std::nullopt);
   auto other = list();
