@@ -34,7 +34,9 @@ Cluster::Cluster(ClusterOptions options) : options_(std::move(options)) {
     options_.addresses.push_back(on_loopback());
   }
   processes_.resize(static_cast<std::size_t>(options_.nodes));
-  start_all();
+  if (options_.start_now) {
+    start_all();
+  }
 }
 
 Cluster::~Cluster() {
@@ -58,13 +60,13 @@ const NodeAddresses& Cluster::advertised(int node) const {
   return options_.advertised.empty() ? options_.addresses[index(node)] : options_.advertised[index(node)];
 }
 
-std::vector<std::string> Cluster::command(int node) const {
+std::vector<std::string> Cluster::command(int node, const std::vector<int>& members) const {
   std::vector<std::string> words;
   if (options_.wrapper) {
     words = options_.wrapper(node);
   }
   std::string cluster;
-  for (const int id : ids()) {
+  for (const int id : members) {
     cluster += fmt::format("{}{}={}", cluster.empty() ? "" : ",", id, to_string(advertised(id).peer));
   }
   const NodeAddresses& own = options_.addresses[index(node)];
@@ -82,7 +84,13 @@ std::vector<std::string> Cluster::command(int node) const {
 
 void Cluster::start(int node) {
   base::ensure(!is_running(node), "a node is started once");
-  processes_[index(node)] = std::make_unique<Process>(command(node), log_file(node));
+  processes_[index(node)] = std::make_unique<Process>(command(node, ids()), log_file(node));
+}
+
+void Cluster::start_with_other_list(int node) {
+  std::vector<int> members = ids();
+  members.erase(members.begin() + (node == 1 ? 1 : 0));
+  processes_[index(node)] = std::make_unique<Process>(command(node, members), log_file(node));
 }
 
 void Cluster::start_all() {

@@ -26,6 +26,7 @@ struct NodeAddresses {
 
 struct ClusterOptions {
   int nodes = 5;
+  bool start_now = true;
   // Empty: loopback and free ports.
   std::vector<NodeAddresses> addresses;
   // Tests of several machines: a command in front of parleyd's, and flags after it. By node id.
@@ -50,6 +51,8 @@ class Cluster {
 
   void start(int node);
   void start_all();
+  // With a --cluster list that lacks one of the others.
+  void start_with_other_list(int node);
   // SIGKILL or SIGTERM, and waits for the end. SIGTERM has to end it within 30 s, with exit code 0.
   void stop(int node, int signal);
   void stop_all(int signal);
@@ -87,7 +90,7 @@ class Cluster {
 
  private:
   void wait_for_end(int node, int signal);
-  [[nodiscard]] std::vector<std::string> command(int node) const;
+  [[nodiscard]] std::vector<std::string> command(int node, const std::vector<int>& members) const;
   [[nodiscard]] const NodeAddresses& advertised(int node) const;
   [[nodiscard]] bool log_in_observer();
   void print_logs() const;

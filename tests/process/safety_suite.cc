@@ -1,0 +1,227 @@
+// The rules of safety against real processes: must-pass.md J, the lines that need whole programs. Each test
+// names its line.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/process/cluster.h"
+#include "tests/process/talk.h"
+#include "tests/support/wait_until.h"
+
+namespace parley::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+using Sent = client::Done<v1::SendMessageResponse>;
+
+// The position at which it was acknowledged; 0: it was not.
+std::uint64_t send_note(client::Client& client, const std::string& to, const std::string& body) {
+  v1::SendMessageRequest note;
+  note.set_recipient(to);
+  note.set_body(body);
+  const auto outcome = client.send_message(note);
+  const auto* const sent = std::get_if<Sent>(&outcome);
+  return sent == nullptr ? 0 : sent->answer.position();
+}
+
+std::vector<int> others(const Cluster& cluster, int node) {
+  std::vector<int> nodes = cluster.ids();
+  std::erase(nodes, node);
+  return nodes;
+}
+
+// J1: A acknowledges X on {A, C}, B lags; C's disk is wiped and C starts again with the same command line.
+TEST(SafetySuite, J01_AWipedVoterDoesNotVote) {
+  Cluster cluster(3);
+  const int a = cluster.wait_for_leader();
+  const int b = others(cluster, a)[0];
+  const int c = others(cluster, a)[1];
+  const auto client = cluster.client({a});
+  const std::string ann = sign_up(*client, "ann");
+  client->set_token(ann);
+  cluster.freeze(b);
+  ASSERT_NE(send_note(*client, "ann", "X"), 0U);
+  cluster.stop(c, SIGKILL);
+  cluster.wipe(c);
+  cluster.stop(a, SIGKILL);
+  cluster.thaw(b);
+  cluster.start(c);
+  // C says that it waits to be taken in, and B has no majority without its vote.
+  ASSERT_TRUE(wait_until([&] { return cluster.log(c).contains("waiting to be taken in"); }))
+      << cluster.log(c);
+  const auto there = cluster.client({b, c});
+  there->set_token(ann);
+  v1::SendMessageRequest note;
+  note.set_recipient("ann");
+  note.set_body("Y");
+  EXPECT_FALSE(std::holds_alternative<Sent>(there->send_message(note, {.timeout = std::chrono::seconds(6)})));
+  // With A back, X is there.
+  cluster.start(a);
+  const int leader = cluster.wait_for_leader_among({a, b});
+  EXPECT_NE(leader, c);
+  const auto messages = inbox_of(cluster, {a, b}, ann);
+  ASSERT_FALSE(messages.empty());
+  EXPECT_EQ(messages.front().body, "X");
+}
+
+// J1: one node missing: everybody waits, and says for whom.
+TEST(SafetySuite, J01_OneNodeMissingEverybodyWaitsAndSaysForWhom) {
+  Cluster cluster({.nodes = 3, .start_now = false});
+  cluster.start(1);
+  cluster.start(2);
+  ASSERT_TRUE(wait_until([&] { return cluster.log(1).contains("waiting for node 3"); })) << cluster.log(1);
+  EXPECT_FALSE(cluster.log(1).contains(" leads")) << cluster.log(1);
+  cluster.start(3);
+  cluster.wait_for_leader();
+}
+
+// J1: lists that differ are refused, and named.
+TEST(SafetySuite, J01_ListsThatDifferAreRefused) {
+  Cluster cluster({.nodes = 3, .start_now = false});
+  cluster.start(1);
+  cluster.start(2);
+  cluster.start_with_other_list(3);
+  ASSERT_TRUE(wait_until([&] {
+    return cluster.log(1).contains("list") || cluster.log(2).contains("list") ||
+           cluster.log(3).contains("list");
+  })) << cluster.log(1)
+      << cluster.log(3);
+  EXPECT_FALSE(cluster.log(1).contains(" leads")) << cluster.log(1);
+}
+
+// J4: logged out at one node, the token used at another in the next moment.
+TEST(SafetySuite, J04_ATokenThatWasLoggedOutIsRefusedEverywhereAtOnce) {
+  Cluster cluster(3);
+  cluster.wait_for_leader();
+  const auto everywhere = cluster.client();
+  [[maybe_unused]] const std::string ann = sign_up(*everywhere, "ann");
+  for (int round = 0; round < 10; ++round) {
+    v1::LogInRequest log_in;
+    log_in.set_name("ann");
+    log_in.set_password("correct horse");
+    const auto session = everywhere->log_in(log_in);
+    ASSERT_TRUE(std::holds_alternative<client::Done<v1::LogInResponse>>(session));
+    const std::string token = std::get<client::Done<v1::LogInResponse>>(session).answer.token();
+    const auto here = cluster.client({1 + round % 3});
+    const auto there = cluster.client({1 + (round + 1) % 3});
+    here->set_token(token);
+    there->set_token(token);
+    // Good on another node at once (I).
+    ASSERT_TRUE(there->list_messages({}).has_value());
+    ASSERT_TRUE(std::holds_alternative<client::Done<v1::LogOutResponse>>(here->log_out({})));
+    const auto read = there->list_messages({});
+    ASSERT_FALSE(read.has_value());
+    EXPECT_EQ(base::to_string(read.error().code), "UNAUTHENTICATED");
+    v1::SendMessageRequest note;
+    note.set_recipient("ann");
+    note.set_body("after");
+    const auto write = there->send_message(note);
+    ASSERT_TRUE(std::holds_alternative<client::Refused>(write));
+    EXPECT_EQ(base::to_string(std::get<client::Refused>(write).error.code), "UNAUTHENTICATED");
+  }
+}
+
+// J4: two changes of one password racing each other: one winner.
+TEST(SafetySuite, J04_TwoChangesOfAPasswordHaveOneWinner) {
+  Cluster cluster(3);
+  cluster.wait_for_leader();
+  const auto everywhere = cluster.client();
+  const std::string first = sign_up(*everywhere, "ann");
+  for (int round = 0; round < 5; ++round) {
+    const std::string name = fmt::format("ann{}", round);
+    const std::string token = sign_up(*everywhere, name);
+    std::vector<int> done(3, 0);
+    {
+      std::vector<std::jthread> racers;
+      for (int racer = 0; racer < 3; ++racer) {
+        racers.emplace_back([&, racer] {
+          const auto client = cluster.client({1 + racer});
+          client->set_token(token);
+          v1::ChangePasswordRequest change;
+          change.set_password("correct horse");
+          change.set_new_password(fmt::format("password of racer {}", racer));
+          done[static_cast<std::size_t>(racer)] =
+              std::holds_alternative<client::Done<v1::ChangePasswordResponse>>(
+                  client->change_password(change))
+                  ? 1
+                  : 0;
+        });
+      }
+    }
+    EXPECT_EQ(done[0] + done[1] + done[2], 1) << "round " << round;
+    for (int racer = 0; racer < 3; ++racer) {
+      v1::LogInRequest log_in;
+      log_in.set_name(name);
+      log_in.set_password(fmt::format("password of racer {}", racer));
+      EXPECT_EQ(std::holds_alternative<client::Done<v1::LogInResponse>>(everywhere->log_in(log_in)) ? 1 : 0,
+                done[static_cast<std::size_t>(racer)]);
+    }
+  }
+}
+
+// J17: one flipped bit in the middle of the log: the node stops, and names the file. The others go on.
+TEST(SafetySuite, J17_AFlippedBitInTheLogStopsTheNodeWhichNamesTheFile) {
+  Cluster cluster(3);
+  const int leader = cluster.wait_for_leader();
+  const auto client = cluster.client();
+  client->set_token(sign_up(*client, "ann"));
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_NE(send_note(*client, "ann", fmt::format("a body to be damaged {}", i)), 0U);
+  }
+  const int victim = others(cluster, leader)[0];
+  cluster.stop(victim, SIGTERM);
+  std::filesystem::path damaged;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(cluster.data_folder(victim))) {
+    if (!entry.is_regular_file() || entry.path().filename().string().starts_with("state.db")) {
+      continue;
+    }
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    if (const auto at = bytes.find("a body to be damaged 20"); at != std::string::npos) {
+      file.clear();
+      file.seekp(static_cast<std::streamoff>(at));
+      file.put(static_cast<char>(bytes[at] ^ 1));
+      damaged = entry.path();
+    }
+  }
+  ASSERT_FALSE(damaged.empty()) << "the log holds the body";
+  cluster.start(victim);
+  ASSERT_TRUE(wait_until([&] { return !cluster.is_running(victim); })) << cluster.log(victim);
+  EXPECT_THAT(cluster.log(victim), HasSubstr(damaged.filename().string()));
+  EXPECT_NE(send_note(*client, "ann", "the others go on"), 0U);
+}
+
+// J20: all addresses change between a stop and a start: the cluster meets again and finds every message.
+TEST(SafetySuite, J20_AllAddressesChangeAndEveryMessageIsFound) {
+  Cluster cluster(5);
+  cluster.wait_for_leader();
+  const std::string ann = sign_up(*cluster.client(), "ann");
+  {
+    const auto client = cluster.client();
+    client->set_token(ann);
+    for (int i = 0; i < 20; ++i) {
+      ASSERT_NE(send_note(*client, "ann", fmt::format("message {}", i)), 0U);
+    }
+  }
+  const auto before = inbox_of(cluster, {}, ann);
+  cluster.stop_all(SIGTERM);
+  cluster.change_all_addresses();
+  cluster.start_all();
+  cluster.wait_for_leader();
+  for (const int node : cluster.ids()) {
+    EXPECT_EQ(inbox_of(cluster, {node}, ann), before) << "node " << node;
+  }
+  EXPECT_EQ(before.size(), 20U);
+}
+
+}  // namespace
+}  // namespace parley::testing
