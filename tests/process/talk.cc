@@ -29,7 +29,11 @@ std::string sign_up(client::Client& client, const std::string& name) {
 }
 
 Talk::Talk(const Cluster& cluster, const std::string& sender, const std::string& recipient)
-    : recipient_(recipient), client_(cluster.client()), reader_(cluster.client()) {
+    : Talk(cluster.client(), cluster.client(), sender, recipient) {}
+
+Talk::Talk(std::unique_ptr<client::Client> sending, std::unique_ptr<client::Client> reading,
+           const std::string& sender, const std::string& recipient)
+    : recipient_(recipient), client_(std::move(sending)), reader_(std::move(reading)) {
   recipient_token_ = sign_up(*reader_, recipient);
   sender_token_ = sign_up(*client_, sender);
   client_->set_token(sender_token_);
@@ -94,11 +98,15 @@ std::vector<Acknowledged> inbox_of(const Cluster& cluster, const std::vector<int
                                    const std::string& token) {
   const auto client = cluster.client(nodes);
   client->set_token(token);
+  return inbox_of(*client);
+}
+
+std::vector<Acknowledged> inbox_of(client::Client& client) {
   std::vector<Acknowledged> messages;
   v1::ListMessagesRequest request;
   request.set_page_size(500);
   do {
-    const auto page = client->list_messages(request);
+    const auto page = client.list_messages(request);
     EXPECT_TRUE(page.has_value()) << (page ? "" : page.error().message);
     if (!page) {
       break;

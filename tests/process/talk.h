@@ -30,6 +30,8 @@ class Talk {
  public:
   // Registers both. `names` are unique in the cluster.
   Talk(const Cluster& cluster, const std::string& sender, const std::string& recipient);
+  Talk(std::unique_ptr<client::Client> sending, std::unique_ptr<client::Client> reading,
+       const std::string& sender, const std::string& recipient);
   ~Talk();  // as finish()
   Talk(const Talk&) = delete;
   Talk& operator=(const Talk&) = delete;
@@ -69,6 +71,7 @@ class Talk {
 [[nodiscard]] std::string sign_up(client::Client& client, const std::string& name);
 
 // Everything that `token`'s account has received from everybody, as these nodes tell it.
+[[nodiscard]] std::vector<Acknowledged> inbox_of(client::Client& client);
 [[nodiscard]] std::vector<Acknowledged> inbox_of(const Cluster& cluster, const std::vector<int>& nodes,
                                                  const std::string& token);
 
