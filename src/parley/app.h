@@ -7,7 +7,7 @@
 
 #include "parley/session.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's own
 class App;
 }
 

@@ -79,7 +79,7 @@ void LineEditor::on_readable() { rl_callback_read_char(); }
 
 void LineEditor::on_resize() { rl_resize_terminal(); }
 
-void LineEditor::print_above(std::string_view text) {
+void LineEditor::print_above(std::string_view text) const {
   if (line_is_shown_) {
     rl_clear_visible_line();
   }

@@ -24,7 +24,7 @@ class LineEditor {
   void on_readable();
   void on_resize();
   // Prints lines above the one that is being typed, which stays as it is.
-  void print_above(std::string_view text);
+  void print_above(std::string_view text) const;
 
  private:
   static void line_handler(char* line);
