@@ -18,7 +18,7 @@ using StatePtr = std::shared_ptr<Service::State>;
 using UnaryEntry = void (*)(const StatePtr&, const MethodInfo&, std::string_view, CallContext, ReplyCallback);
 using StreamEntry = void (*)(const std::shared_ptr<Stream>&, std::string_view);
 
-template <class Request, class Response, void (*kHandler)(const CallPtr<Request, Response>&)>
+template <class Request, class Response, void (*Handler)(const CallPtr<Request, Response>&)>
 void run_unary(const StatePtr& state, const MethodInfo& method, std::string_view bytes, CallContext context,
                ReplyCallback done) {
   auto call = std::make_shared<Call<Request, Response>>(state, method, std::move(context), std::move(done),
@@ -29,17 +29,17 @@ void run_unary(const StatePtr& state, const MethodInfo& method, std::string_view
     call->fail(base::refused(base::Code::deadline_exceeded, "DEADLINE_EXCEEDED",
                              "The deadline had come when the request arrived."));
   } else {
-    kHandler(call);
+    Handler(call);
   }
 }
 
-template <class Request, void (*kHandler)(const std::shared_ptr<Stream>&, const Request&)>
+template <class Request, void (*Handler)(const std::shared_ptr<Stream>&, const Request&)>
 void run_stream(const std::shared_ptr<Stream>& stream, std::string_view bytes) {
   Request request;
   if (auto parsed = parse(bytes, request); !parsed) {
     stream->finish(parsed.error());
   } else {
-    kHandler(stream, request);
+    Handler(stream, request);
   }
 }
 
@@ -63,19 +63,19 @@ struct StreamTypes<void (*)(const std::shared_ptr<Stream>&, const Rq&)> {
   using Request = Rq;
 };
 
-template <auto kHandler>
+template <auto Handler>
 constexpr Entry unary(std::string_view service, std::string_view name, bool is_write) {
-  using Types = UnaryTypes<decltype(kHandler)>;
+  using Types = UnaryTypes<decltype(Handler)>;
   return {{service, name, MethodKind::unary, is_write},
-          &run_unary<typename Types::Request, typename Types::Response, kHandler>,
+          &run_unary<typename Types::Request, typename Types::Response, Handler>,
           nullptr};
 }
 
-template <auto kHandler>
+template <auto Handler>
 constexpr Entry stream(std::string_view service, std::string_view name) {
   return {{service, name, MethodKind::server_stream, false},
           nullptr,
-          &run_stream<typename StreamTypes<decltype(kHandler)>::Request, kHandler>};
+          &run_stream<typename StreamTypes<decltype(Handler)>::Request, Handler>};
 }
 
 constexpr std::string_view kAccounts = "parley.v1.AccountService";

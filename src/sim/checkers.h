@@ -18,7 +18,7 @@
 namespace parley::sim {
 
 struct Violation {
-  Check check = Check::kCount;
+  Check check = Check::count;
   std::string what;
 };
 

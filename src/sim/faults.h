@@ -71,10 +71,10 @@ enum class Fault : std::uint8_t {
   request_lost,
   reply_lost,
   client_gave_up,
-  kCount,
+  count,
 };
 
-inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::kCount);
+inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::count);
 
 [[nodiscard]] std::string_view name(Fault fault);
 

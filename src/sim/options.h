@@ -34,7 +34,7 @@ enum class Plant : std::uint8_t {
   retry_as_new,        // a client's retry has a new request id
   deaf_after_restart,  // a restarted node never hears its peers again
   endless_queue,       // the driver hides that entries wait to be applied
-  kCount,
+  count,
 };
 
 // What can be found wrong; docs/simulation.md says what each one means.
@@ -54,10 +54,10 @@ enum class Check : std::uint8_t {
   bounded,
   core_invariants,
   liveness,
-  kCount,
+  count,
 };
-inline constexpr std::size_t kPlants = static_cast<std::size_t>(Plant::kCount);
-inline constexpr std::size_t kChecks = static_cast<std::size_t>(Check::kCount);
+inline constexpr std::size_t kPlants = static_cast<std::size_t>(Plant::count);
+inline constexpr std::size_t kChecks = static_cast<std::size_t>(Check::count);
 
 [[nodiscard]] std::string_view name(Plant plant);
 [[nodiscard]] std::string_view name(Check check);

@@ -65,7 +65,7 @@ class Simulation {
   void healed_phase();
   void tell_of_crash(raft::Member member);
   void keep_out(Node& node);
-  void bring_back(Node& node);
+  void bring_back(Node& node) const;
   [[nodiscard]] bool all_agree() const;
   [[nodiscard]] bool is_member(raft::Member member) const;
 
@@ -231,7 +231,7 @@ void Simulation::safety_phase() {
   }
 }
 
-void Simulation::bring_back(Node& each) {
+void Simulation::bring_back(Node& each) const {
   each.disarm();
   each.set_tick(scenario_.tick);
   each.disk().become_quick();

@@ -135,7 +135,6 @@ TEST(SafetySuite, J04_TwoChangesOfAPasswordHaveOneWinner) {
   Cluster cluster(3);
   cluster.wait_for_leader();
   const auto everywhere = cluster.client();
-  const std::string first = sign_up(*everywhere, "ann");
   for (int round = 0; round < 5; ++round) {
     const std::string name = fmt::format("ann{}", round);
     const std::string token = sign_up(*everywhere, name);

@@ -47,7 +47,7 @@ std::future<base::Result<std::string>> Api::begin(std::string_view service_name,
 }
 
 base::Result<std::string> Api::raw(std::string_view service_name, std::string_view method,
-                                   std::string_view request, std::string authorization) {
+                                   std::string_view request, std::string authorization) const {
   auto future = begin(service_name, method, request, std::move(authorization));
   if (future.wait_for(60s) != std::future_status::ready) {
     ADD_FAILURE() << method << " was not answered";

@@ -54,11 +54,12 @@ class Api {
       std::string_view service, std::string_view method, std::string_view request,
       std::string authorization = {}, std::optional<node::Deadline> deadline = {}) const;
   [[nodiscard]] base::Result<std::string> raw(std::string_view service, std::string_view method,
-                                              std::string_view request, std::string authorization = {});
+                                              std::string_view request, std::string authorization = {}) const;
 
   // By the names of the request: CreateAccountRequest goes to CreateAccount.
   template <class Response, class Request>
-  [[nodiscard]] base::Result<Response> call(const Request& request, const std::string& authorization = {}) {
+  [[nodiscard]] base::Result<Response> call(const Request& request,
+                                            const std::string& authorization = {}) const {
     const auto bytes =
         raw(service_of<Request>(), method_of<Request>(), request.SerializeAsString(), authorization);
     if (!bytes) {
