@@ -195,12 +195,14 @@ TEST(Failover, TwoOfThreeDeadStaleReadsWorkAndWritesAreRefused) {
   cluster.kill(3);
   EXPECT_TRUE(wait_until([&] { return !cluster.node(1).status().writable; }));
   EXPECT_THAT(cluster.inbox(1, ReadMode::stale, anna), ElementsAre("note"));
-  const auto refused = cluster.write(1, cluster.message(anna, anna, "lost?"));
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, base::Code::unavailable);
+  // Until it has stepped down, a leader takes writes, and their outcome is unknown.
   EXPECT_TRUE(wait_until([&] {
     return cluster.node(1).status().trouble == "no leader: a majority of the nodes cannot be reached";
   }));
+  const auto refused = cluster.write(1, cluster.message(anna, anna, "lost?"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, base::Code::unavailable);
+  EXPECT_EQ(refused.error().outcome, base::Outcome::refused);
   cluster.start(2);
   EXPECT_TRUE(cluster.write_until_known(1, cluster.message(anna, anna, "back")));
   EXPECT_THAT(cluster.inbox(2, ReadMode::linearizable, anna), ElementsAre("note", "back"));
