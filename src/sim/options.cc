@@ -26,9 +26,9 @@ constexpr std::array<std::string_view, kChecks> kCheckNames = {"election_safety"
                                                                "core_invariants",
                                                                "liveness"};
 
-template <class Enum, std::size_t kSize>
-std::optional<Enum> find_name(const std::array<std::string_view, kSize>& names, std::string_view text) {
-  for (std::size_t i = 0; i < kSize; ++i) {
+template <class Enum, std::size_t Size>
+std::optional<Enum> find_name(const std::array<std::string_view, Size>& names, std::string_view text) {
+  for (std::size_t i = 0; i < Size; ++i) {
     if (names[i] == text) {
       return static_cast<Enum>(i);
     }

@@ -56,7 +56,7 @@ base::Result<std::string> Api::raw(std::string_view service_name, std::string_vi
   return future.get();
 }
 
-User Api::create(const std::string& name) {
+User Api::create(const std::string& name) const {
   User user{.name = name};
   v1::CreateAccountRequest request;
   request.set_name(name);
@@ -71,7 +71,7 @@ User Api::create(const std::string& name) {
   return user;
 }
 
-v1::Message Api::send(const User& from, const std::string& to, const std::string& body) {
+v1::Message Api::send(const User& from, const std::string& to, const std::string& body) const {
   v1::SendMessageRequest request;
   request.set_recipient(to);
   request.set_body(body);

@@ -70,9 +70,9 @@ class Api {
     return response;
   }
 
-  [[nodiscard]] User create(const std::string& name);
+  [[nodiscard]] User create(const std::string& name) const;
   // The sent message.
-  [[nodiscard]] v1::Message send(const User& from, const std::string& to, const std::string& body);
+  [[nodiscard]] v1::Message send(const User& from, const std::string& to, const std::string& body) const;
 
   template <class Request>
   static std::string method_of() {
