@@ -15,7 +15,7 @@ MAX_FUNCTION_LINES = 70
 MAX_FILE_LINES = 800
 
 LEFTOVERS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
-MACHINE_PATHS = re.compile(r"/work/(main|shared)\b|/tmp/w/")
+MACHINE_PATHS = re.compile(r"(?<![\w.])/(home|root|work)/\w")
 SLEEPS = re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep|absl::SleepFor)\b|(?<![\w.:>])sleep\(")
 # Waiting in steps for a condition is done in one place, which may sleep between two looks.
 SLEEPS_ALLOWED = re.compile(r"(^|/)wait_until\.(h|cc)$")
