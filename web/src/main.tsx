@@ -1,0 +1,9 @@
+// Where the page begins.
+import { render } from 'preact';
+
+import { registerServiceWorker } from './model/service_worker';
+import { Page } from './ui/page';
+
+const root = document.getElementById('app');
+if (root) render(<Page />, root);
+registerServiceWorker();
