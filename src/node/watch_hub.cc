@@ -1,16 +1,15 @@
 #include "node/watch_hub.h"
 
 #include <algorithm>
-#include <atomic>
+#include <ranges>
 #include <utility>
 
 #include "base/hex.h"
 #include "node/thread_name.h"
+#include "node/watch_parts.h"
 
 namespace parley::node {
 namespace {
-
-enum class Stage : std::uint8_t { waiting, asking, catching_up, live, ended };
 
 base::Error shutting_down() {
   return base::refused(base::Code::unavailable, "SHUTTING_DOWN", "This node is shutting down.");
@@ -24,32 +23,6 @@ bool ends(const chat::SessionsEnded& ended, const chat::SessionHash& session) {
 }
 
 }  // namespace
-
-struct WatchHub::Watch {
-  WatchStart start;
-  std::shared_ptr<WatchSink> sink;
-  std::mutex calls;               // held while the sink is called
-  bool is_closed = false;         // guarded by `calls`: no call after it is set
-  std::atomic<bool> gone{false};  // the subscriber has left
-
-  // The hub thread alone.
-  Stage stage = Stage::waiting;
-  base::Position cursor;      // given everything up to here
-  base::Position checked_at;  // the session was there as of this position
-  bool has_begun = false;     // its first heartbeat was given
-  bool is_foreign = false;    // of another cluster
-};
-
-// What a reader found out for a watch.
-struct WatchHub::Answer {
-  WatchPtr watch;
-  std::optional<base::Error> error;  // the watch ends
-  base::Position snapshot;
-  bool is_replay = false;  // `events` are all of this watch's up to the snapshot, or a page of them
-  std::vector<chat::SharedEvent> events;
-  bool is_more = false;                         // another page lies behind these
-  std::optional<base::Position> resync_oldest;  // too old to replay
-};
 
 class WatchHub::Handle final : public Subscription {
  public:
@@ -145,7 +118,8 @@ void WatchHub::run() {
 
 bool WatchHub::turn() {
   std::vector<WatchPtr> arrived;
-  std::vector<Answer> answers;
+  std::vector<std::vector<Checked>> checked;
+  std::vector<Page> pages;
   std::vector<chat::SharedEvent> fresh;
   base::Position end;
   bool is_stopping = false;
@@ -153,12 +127,13 @@ bool WatchHub::turn() {
   {
     std::unique_lock lock(mutex_);
     wake_.wait_until(lock, next_heartbeat_, [this] {
-      return stopping_ || !arrived_.empty() || !answers_.empty() ||
+      return stopping_ || !arrived_.empty() || !checked_.empty() || !pages_.empty() ||
              (watch_count_ > 0 && ring_.end() > delivered_);
     });
     is_stopping = stopping_;
     arrived = std::exchange(arrived_, {});
-    answers = std::exchange(answers_, {});
+    checked = std::exchange(checked_, {});
+    pages = std::exchange(pages_, {});
     end = ring_.end();
     has_lost_events = delivered_ < ring_.floor();
     if (!has_lost_events) {
@@ -180,13 +155,19 @@ bool WatchHub::turn() {
     begin(watch);
   }
   move_waiting();
-  for (Answer& answer : answers) {
-    take_answer(answer);
+  check_batches_ -= checked.size();
+  for (const Checked& answer : std::views::join(checked)) {
+    take_checked(answer);
+  }
+  for (const Page& page : pages) {
+    take_page(page);
   }
   catch_up();
   if (std::chrono::steady_clock::now() >= next_heartbeat_) {
     beat();
   }
+  replay();
+  send_checks();
   if (has_ended_) {
     sweep();
   }
@@ -200,133 +181,23 @@ void WatchHub::begin(const WatchPtr& watch) {
   if (watch->cursor > delivered_) {
     waiting_.push_back(watch);
   } else {
-    ask(watch);
+    check(watch);
   }
 }
 
 void WatchHub::move_waiting() {
   std::vector<WatchPtr> still;
   for (const WatchPtr& watch : std::exchange(waiting_, {})) {
-    if (watch->stage != Stage::waiting || watch->gone) {
+    if (watch->stage != WatchStage::waiting || watch->gone) {
       continue;
     }
     if (watch->cursor > delivered_) {
       still.push_back(watch);
     } else {
-      ask(watch);
+      check(watch);
     }
   }
   waiting_ = std::move(still);
-}
-
-void WatchHub::ask(const WatchPtr& watch) {
-  watch->stage = Stage::asking;
-  bool needs_replay = false;
-  {
-    const std::scoped_lock lock(mutex_);
-    needs_replay = watch->cursor < ring_.floor();
-  }
-  world_.read_applied([this, watch, cursor = watch->cursor, needs_replay](base::Result<chat::Reader*> reader,
-                                                                          const AsOf& as_of) {
-    Answer answer =
-        reader ? ask_reader(watch, cursor, needs_replay, limits_.replay_page, **reader, as_of.position)
-               : Answer{.watch = watch, .error = reader.error()};
-    {
-      const std::scoped_lock lock(mutex_);
-      answers_.push_back(std::move(answer));
-    }
-    wake_.notify_one();
-  });
-}
-
-WatchHub::Answer WatchHub::ask_reader(const WatchPtr& watch, base::Position cursor, bool needs_replay,
-                                      std::size_t page, chat::Reader& reader, base::Position snapshot) {
-  Answer answer{.watch = watch, .snapshot = snapshot};
-  auto session = reader.session(watch->start.session);
-  if (!session) {
-    answer.error = session.error();
-    return answer;
-  }
-  if (!*session || (*session)->account != watch->start.account) {
-    answer.error = base::refused(base::Code::unauthenticated, "SESSION_ENDED", "The session has ended.");
-    return answer;
-  }
-  bool is_too_old = watch->is_foreign;
-  if (!is_too_old && needs_replay) {
-    auto events = reader.events_after(watch->start.account, cursor, page);
-    if (!events) {
-      answer.error = events.error();
-      return answer;
-    }
-    is_too_old = !events->has_value();
-    answer.is_replay = !is_too_old;
-    if (!is_too_old) {
-      answer.events = std::move(**events);
-      answer.is_more = answer.events.size() >= page;
-    }
-  }
-  if (is_too_old) {
-    auto oldest = reader.oldest_replayable();
-    if (oldest) {
-      answer.resync_oldest = *oldest;
-    } else {
-      answer.error = oldest.error();
-    }
-  }
-  return answer;
-}
-
-void WatchHub::take_answer(Answer& answer) {
-  Watch& watch = *answer.watch;
-  if (watch.stage != Stage::asking) {
-    return;
-  }
-  if (answer.error) {
-    end(watch, *answer.error);
-    return;
-  }
-  watch.checked_at = std::max(watch.checked_at, answer.snapshot);
-  if (answer.resync_oldest) {
-    {
-      const std::scoped_lock lock(watch.calls);
-      if (!watch.is_closed && !watch.sink->on_resync(*answer.resync_oldest)) {
-        watch.gone = true;
-      }
-    }
-    watch.is_foreign = false;
-    watch.cursor = answer.snapshot;
-    watch.has_begun = false;
-  }
-  if (!watch.has_begun && !heartbeat(watch)) {
-    return;
-  }
-  for (const chat::SharedEvent& event : answer.events) {
-    if (!give(watch, event)) {
-      return;
-    }
-  }
-  if (answer.is_more) {
-    ask(answer.watch);
-    return;
-  }
-  const base::Position before = watch.cursor;
-  // Only a replay has looked at what lies between; otherwise the ring has it.
-  if (answer.is_replay) {
-    watch.cursor = std::max(watch.cursor, answer.snapshot);
-  }
-  bool is_in_ring = false;
-  {
-    const std::scoped_lock lock(mutex_);
-    is_in_ring = watch.cursor >= ring_.floor();
-  }
-  if (is_in_ring) {
-    watch.stage = Stage::catching_up;
-    catching_up_.push_back(answer.watch);
-  } else if (!answer.is_replay || watch.cursor > before) {
-    ask(answer.watch);
-  } else {
-    stuck_.push_back(answer.watch);
-  }
 }
 
 // All that catch up share one walk over the ring.
@@ -335,45 +206,48 @@ void WatchHub::catch_up() {
   if (catching_up.empty()) {
     return;
   }
-  base::Position first = delivered_;
-  for (const WatchPtr& watch : catching_up) {
-    first = std::min(first, watch->cursor);
-  }
   std::vector<chat::SharedEvent> events;
   {
     const std::scoped_lock lock(mutex_);
+    base::Position first = delivered_;
+    for (const WatchPtr& watch : catching_up) {
+      if (watch->cursor < ring_.floor()) {
+        check(watch);  // the ring has moved on meanwhile
+      } else {
+        first = std::min(first, watch->cursor);
+      }
+    }
+    // Nobody is left to catch up where the ring has moved on beyond what live watches have.
     if (first >= ring_.floor()) {
       events = ring_.after(first);
     }
-    if (first < ring_.floor()) {
-      first = ring_.floor().next();
+  }
+  std::erase_if(events, [this](const chat::SharedEvent& event) { return event->position > delivered_; });
+  give_all(events, catching_up, WatchStage::catching_up);
+  for (const WatchPtr& watch : catching_up) {
+    if (watch->stage == WatchStage::catching_up) {
+      watch->stage = WatchStage::live;
     }
   }
-  std::multimap<chat::AccountId, WatchPtr> by_account;
-  for (const WatchPtr& watch : catching_up) {
-    if (watch->stage != Stage::catching_up) {
-      continue;
-    }
-    if (watch->cursor < first) {
-      ask(watch);  // the ring has moved on meanwhile
-    } else {
-      by_account.emplace(watch->start.account, watch);
+}
+
+void WatchHub::give_all(std::span<const chat::SharedEvent> events, std::span<const WatchPtr> watches,
+                        WatchStage stage) {
+  if (events.empty()) {
+    return;
+  }
+  std::multimap<chat::AccountId, Watch*> by_account;
+  for (const WatchPtr& watch : watches) {
+    if (watch->stage == stage) {
+      by_account.emplace(watch->start.account, watch.get());
     }
   }
   for (const chat::SharedEvent& event : events) {
-    if (event->position > delivered_) {
-      break;
-    }
     for (const chat::AccountId account : event->audience) {
       const auto [begin, end] = by_account.equal_range(account);
       for (auto it = begin; it != end; ++it) {
         give(*it->second, event);
       }
-    }
-  }
-  for (const auto& [account, watch] : by_account) {
-    if (watch->stage == Stage::catching_up) {
-      watch->stage = Stage::live;
     }
   }
 }
@@ -383,11 +257,14 @@ void WatchHub::deliver(const std::vector<chat::SharedEvent>& events) {
     return;
   }
   for (const chat::SharedEvent& event : events) {
+    // A session that has ended gets nothing more of a replay either.
+    const bool ends_sessions = std::holds_alternative<chat::SessionsEnded>(event->what);
     for (const chat::AccountId account : event->audience) {
       const auto [begin, end] = watches_.equal_range(account);
       for (auto it = begin; it != end; ++it) {
-        if (it->second->stage == Stage::live) {
-          give(*it->second, event);
+        Watch& watch = *it->second;
+        if (watch.stage == WatchStage::live || (ends_sessions && !watch.checked_at.is_none())) {
+          give(watch, event);
         }
       }
     }
@@ -397,11 +274,11 @@ void WatchHub::deliver(const std::vector<chat::SharedEvent>& events) {
 // The ring has dropped events that live watches were not given yet: they replay them from the state.
 void WatchHub::fall_back() {
   for (const auto& [account, watch] : watches_) {
-    if (watch->stage != Stage::live) {
+    if (watch->stage != WatchStage::live) {
       continue;
     }
     watch->cursor = std::max(watch->cursor, delivered_);
-    ask(watch);
+    check(watch);
   }
 }
 
@@ -414,7 +291,7 @@ bool WatchHub::give(Watch& watch, const chat::SharedEvent& event) {
     end(watch, base::refused(base::Code::unauthenticated, "SESSION_ENDED", "The session has ended."));
     return false;
   }
-  if (watch.stage == Stage::ended) {
+  if (watch.stage == WatchStage::ended) {
     return false;
   }
   if (event->position <= watch.cursor) {
@@ -437,11 +314,11 @@ bool WatchHub::give(Watch& watch, const chat::SharedEvent& event) {
 }
 
 bool WatchHub::heartbeat(Watch& watch) {
-  if (watch.stage == Stage::ended) {
+  if (watch.stage == WatchStage::ended) {
     return false;
   }
   AsOf as_of = world_.as_of();
-  as_of.position = watch.stage == Stage::live ? std::max(watch.cursor, delivered_) : watch.cursor;
+  as_of.position = watch.stage == WatchStage::live ? std::max(watch.cursor, delivered_) : watch.cursor;
   watch.has_begun = true;
   bool has_room = true;
   {
@@ -462,25 +339,23 @@ void WatchHub::beat() {
   next_heartbeat_ = std::chrono::steady_clock::now() + limits_.heartbeat;
   for (const auto& [account, watch] : watches_) {
     if (watch->gone) {
-      watch->stage = Stage::ended;
-      has_ended_ = true;
+      leave(*watch);
     } else {
       heartbeat(*watch);
     }
   }
   for (const WatchPtr& watch : std::exchange(stuck_, {})) {
-    if (watch->stage == Stage::asking) {
-      ask(watch);
+    if (watch->stage == WatchStage::replaying) {
+      check(watch);
     }
   }
 }
 
 void WatchHub::end(Watch& watch, const base::Error& why) {
-  if (watch.stage == Stage::ended) {
+  if (watch.stage == WatchStage::ended) {
     return;
   }
-  watch.stage = Stage::ended;
-  has_ended_ = true;
+  leave(watch);
   const std::scoped_lock lock(watch.calls);
   if (watch.is_closed) {
     return;
@@ -492,7 +367,7 @@ void WatchHub::end(Watch& watch, const base::Error& why) {
 void WatchHub::sweep() {
   has_ended_ = false;
   const std::size_t removed =
-      std::erase_if(watches_, [](const auto& item) { return item.second->stage == Stage::ended; });
+      std::erase_if(watches_, [](const auto& item) { return item.second->stage == WatchStage::ended; });
   const std::scoped_lock lock(mutex_);
   watch_count_ -= removed;
 }

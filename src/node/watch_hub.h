@@ -2,11 +2,15 @@
 // an idle watch costs a heartbeat now and then and no query.
 //
 // The life of a watch: it waits until this node has applied its start (a node that lags) → its session is
-// checked, and what the ring no longer has is replayed from the state, page by page → it catches up from the
-// ring → live: given each new event. A position too old to replay: one resync, then live. The hub thread
-// alone moves a watch on and calls its sink, so a watch is given each position once, in order.
+// checked → what the ring no longer has is replayed from the state, page by page, and the session is checked
+// again → it catches up from the ring → live: given each new event. A position too old to replay: one resync,
+// then live. The hub thread alone moves a watch on and calls its sink, so a watch is given each position
+// once, in order.
 //
-// Ends of sessions: the check sees every end up to the snapshot's position; ends after it come as events.
+// However many resume at once, they share: one snapshot checks many sessions, one scan by id replays for all
+// (replay_plan.h), one walk over the ring lets all catch up. What waits is at most each watch once.
+//
+// Ends of sessions: a check sees every end up to the snapshot's position; ends after it come as events.
 //
 // Owned by: the replica. publish: the apply thread. watch: any thread.
 #pragma once
@@ -14,11 +18,14 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -31,9 +38,13 @@ struct WatchLimits {
   std::size_t ring_events = 65'536;
   std::size_t ring_bytes = 32UL * 1024 * 1024;
   std::size_t replay_page = 500;
+  // What replaying one account's events apart is worth, in rows of the scan for all.
+  std::size_t rows_apart = 2'000;
   std::size_t max_watches = 20'000;
   std::chrono::milliseconds heartbeat{2000};
 };
+
+enum class WatchStage : std::uint8_t;
 
 class WatchHub {
  public:
@@ -63,42 +74,63 @@ class WatchHub {
 
  private:
   struct Watch;
-  struct Answer;
+  struct Checked;
+  struct Page;
   class Handle;
   using WatchPtr = std::shared_ptr<Watch>;
 
   void run();
   [[nodiscard]] bool turn();  // false: stopping
   void begin(const WatchPtr& watch);
-  void ask(const WatchPtr& watch);
-  void take_answer(Answer& answer);
   void deliver(const std::vector<chat::SharedEvent>& events);
   void move_waiting();
   void catch_up();
   void beat();
   void fall_back();
   void sweep();
+  // To those of `watches` that are at this stage.
+  void give_all(std::span<const chat::SharedEvent> events, std::span<const WatchPtr> watches,
+                WatchStage stage);
   // Each returns false if the watch has ended by it.
   bool give(Watch& watch, const chat::SharedEvent& event);
   bool heartbeat(Watch& watch);
   void end(Watch& watch, const base::Error& why);
-  [[nodiscard]] static Answer ask_reader(const WatchPtr& watch, base::Position cursor, bool needs_replay,
-                                         std::size_t page, chat::Reader& reader, base::Position snapshot);
+  void leave(Watch& watch);  // nobody is there to be told
+
+  // watch_replay.cc
+  void check(const WatchPtr& watch);
+  void send_checks();
+  [[nodiscard]] static Checked check_session(const WatchPtr& watch, chat::Reader& reader,
+                                             base::Position snapshot);
+  void take_checked(const Checked& checked);
+  void replay();
+  void scan(std::vector<WatchPtr>::iterator first, base::Position floor);
+  void read_page(Page page, base::Position floor);
+  static void fill(Page& page, base::Position floor, std::size_t limit, chat::Reader& reader,
+                   base::Position snapshot);
+  void take_page(const Page& page);
 
   World& world_;
   const WatchLimits limits_;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  EventRing ring_;                 // guarded by mutex_
-  std::vector<WatchPtr> arrived_;  // guarded by mutex_
-  std::vector<Answer> answers_;    // guarded by mutex_
-  std::size_t watch_count_ = 0;    // guarded by mutex_
-  bool stopping_ = false;          // guarded by mutex_
+  EventRing ring_;                             // guarded by mutex_
+  std::vector<WatchPtr> arrived_;              // guarded by mutex_
+  std::vector<std::vector<Checked>> checked_;  // guarded by mutex_
+  std::vector<Page> pages_;                    // guarded by mutex_
+  std::size_t watch_count_ = 0;                // guarded by mutex_
+  bool stopping_ = false;                      // guarded by mutex_
 
   // The hub thread alone.
   std::multimap<chat::AccountId, WatchPtr> watches_;
-  std::vector<WatchPtr> waiting_;      // for this node to reach their start
+  std::vector<WatchPtr> waiting_;  // for this node to reach their start
+  std::deque<WatchPtr> to_check_;
+  std::size_t check_batches_ = 0;    // under way
+  std::vector<WatchPtr> to_replay_;  // checked; the ring does not reach back to them
+  bool is_scanning_ = false;         // a page of the scan is under way
+  std::optional<base::Position> scan_at_;
+  std::size_t replays_apart_ = 0;      // under way
   std::vector<WatchPtr> catching_up_;  // checked; the ring has what they miss
   std::vector<WatchPtr> stuck_;  // the readable state is older than the ring: asked again at the next beat
   base::Position delivered_;     // live watches have everything up to here

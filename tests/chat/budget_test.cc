@@ -7,70 +7,17 @@
 #include <vector>
 
 #include "tests/chat/chat_world.h"
+#include "tests/chat/statement_listener.h"
 
 namespace parley::chat {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+using testing::StatementListener;
 using testing::User;
 using testing::with;
 using testing::World;
-
-// Listens to every connection that is opened while it lives.
-class Listener {
- public:
-  Listener() { connections_of(this); }
-  Listener(const Listener&) = delete;
-  Listener& operator=(const Listener&) = delete;
-  ~Listener() {
-    sqlite3_reset_auto_extension();
-    connections_of(nullptr);
-  }
-  void start() {
-    statements.clear();
-    steps = 0;
-    scanned = 0;
-    listening_ = true;
-  }
-  void stop() { listening_ = false; }
-
-  std::vector<std::string> statements;  // as they were run
-  std::int64_t steps = 0;               // instructions of SQLite's machine
-  std::int64_t scanned = 0;             // rows of full scans
-
- private:
-  // SQLite's hook has no argument of ours.
-  static Listener*& current() {
-    static Listener* listener = nullptr;
-    return listener;
-  }
-  static void connections_of(Listener* listener) {
-    current() = listener;
-    if (listener != nullptr) {
-      sqlite3_auto_extension(reinterpret_cast<void (*)()>(&opened));
-    }
-  }
-  static int opened(sqlite3* db, const char**, const void*) {
-    return sqlite3_trace_v2(db, SQLITE_TRACE_STMT | SQLITE_TRACE_PROFILE, &traced, current());
-  }
-  static int traced(unsigned kind, void* self, void* statement, void* text) {
-    auto& listener = *static_cast<Listener*>(self);
-    auto* const run = static_cast<sqlite3_stmt*>(statement);
-    if (!listener.listening_) {
-      sqlite3_stmt_status(run, SQLITE_STMTSTATUS_VM_STEP, 1);
-      sqlite3_stmt_status(run, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
-    } else if (kind == SQLITE_TRACE_STMT) {
-      listener.statements.emplace_back(static_cast<const char*>(text));
-    } else {
-      listener.steps += sqlite3_stmt_status(run, SQLITE_STMTSTATUS_VM_STEP, 1);
-      listener.scanned += sqlite3_stmt_status(run, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
-    }
-    return 0;
-  }
-
-  bool listening_ = false;
-};
 
 class Explained {
  public:
@@ -129,7 +76,7 @@ int writes_of(World& world, const std::vector<std::string>& statements) {
 }
 
 TEST(Budget, ASendWritesThreeBTrees) {
-  Listener listener;
+  StatementListener listener;
   World world;
   const User ada = world.create("ada");
   const User bob = world.create("bob");
@@ -146,7 +93,7 @@ TEST(Budget, ASendWritesThreeBTrees) {
 
 // No query scans a table, whatever plans say; each plan names an index.
 TEST(Budget, QueriesUseIndexes) {
-  Listener listener;
+  StatementListener listener;
   World world;
   const User ada = world.create("ada");
   const User bob = world.create("bob");
@@ -197,7 +144,7 @@ struct Cost {
 // What ada pays for five messages from each of `peers`, while each conversation also holds `noise` messages
 // that she sent, that she deleted, and that she has read, and others write to each other.
 Cost cost_of(std::size_t peers, std::size_t noise) {
-  Listener listener;
+  StatementListener listener;
   World world;
   const User ada = world.create("ada");
   std::vector<User> others;
