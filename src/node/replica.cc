@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 #include <sodium.h>
 #include <spdlog/spdlog.h>
-#include <algorithm>
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <random>
