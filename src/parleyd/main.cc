@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "gateway/gateway.h"
 #include "node/replica.h"
 #include "parleyd/data_folder.h"
 #include "parleyd/options.h"
@@ -71,18 +72,24 @@ int run(const Options& options) {
   if (!server) {
     return fail(server.error());
   }
+  auto gateway = gateway::Gateway::listen({.listen = options.http, .advertise = options.advertise_http});
+  if (!gateway) {
+    return fail(gateway.error());
+  }
   auto replica = node::Replica::open(replica_options(options), *files, **transport);
   if (!replica) {
     return fail(replica.error());
   }
   auto service = std::make_unique<service::Service>(**replica, service_options());
   (*server)->serve(*service);
-  spdlog::info("ready: node {} with its data in {}; clients connect to {}, other nodes to {}",
+  (*gateway)->serve(*service, **replica);
+  spdlog::info("ready: node {} with its data in {}; clients connect to {}, other nodes to {}, browsers to {}",
                options.id.value(), options.data_folder, base::to_string(options.client),
-               base::to_string(options.peer));
+               base::to_string(options.peer), base::to_string(options.http));
   const int number = wait_for_stop();
   spdlog::info("stopping: {}", strsignal(number));
   service->begin_shutdown();
+  (*gateway)->stop(kGrace);
   (*server)->stop(kGrace);
   (*replica)->stop();
   (*transport)->stop();

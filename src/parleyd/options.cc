@@ -48,6 +48,9 @@ void declare(CLI::App& app, Texts& texts) {
          "--peer", texts.peer,
          "where the other nodes connect (default: this node's address in --cluster, or 127.0.0.1:7701)")
       ->type_name("HOST:PORT");
+  app.add_option("--http", texts.http,
+                 "where browsers find the page and the API as JSON (default 127.0.0.1:8080)")
+      ->type_name("HOST:PORT");
   app.add_option("--cluster", texts.cluster,
                  "the peer addresses of the first members, the same list for each (default: this node alone)")
       ->type_name("1=HOST:PORT,2=HOST:PORT,...");
@@ -57,12 +60,13 @@ void declare(CLI::App& app, Texts& texts) {
   app.add_option("--advertise-peer", texts.advertise_peer,
                  "the address that the other nodes are told, where it is not that of --peer")
       ->type_name("HOST:PORT");
+  app.add_option("--advertise-http", texts.advertise_http,
+                 "the address that browsers use, where it is not that of --http")
+      ->type_name("HOST:PORT");
   app.add_flag("--reset", texts.reset,
                "empty the data folder first; the node comes back as a new one, whose vote no longer counts");
   app.add_flag("--insecure", texts.insecure, "listen without encryption on addresses that others can reach");
-  // Taken, but of no use in this version: nothing listens for HTTP yet, and nodes cannot join.
-  app.add_option("--http", texts.http)->group("");
-  app.add_option("--advertise-http", texts.advertise_http)->group("");
+  // Taken, but of no use in this version: nodes cannot join.
   app.add_option("--join", texts.join)->group("");
 }
 
@@ -158,7 +162,8 @@ std::expected<void, std::string> fill_addresses(const Texts& texts, Options& opt
     options.cluster = {{options.id, options.advertise_peer}};
   }
   for (const auto& [flag, address] :
-       {std::pair("client", &options.advertise_client), std::pair("peer", &options.advertise_peer)}) {
+       {std::pair("client", &options.advertise_client), std::pair("peer", &options.advertise_peer),
+        std::pair("http", &options.advertise_http)}) {
     if (is_every_address(*address)) {
       return std::unexpected(base::to_string(*address) +
                              " is no address that others can use; name one with --advertise-" + flag);
@@ -233,7 +238,7 @@ std::expected<Options, Leave> parse_options(const std::vector<std::string>& argu
 
 std::vector<std::string> exposed_addresses(const Options& options) {
   std::vector<std::string> exposed;
-  for (const auto* address : {&options.client, &options.peer}) {
+  for (const auto* address : {&options.client, &options.peer, &options.http}) {
     if (!address->is_loopback()) {
       exposed.push_back(base::to_string(*address));
     }

@@ -24,7 +24,7 @@ struct Options {
   std::string data_folder = "parley-data";
   base::Address client;  // where to listen
   base::Address peer;
-  base::Address http;              // nothing listens there in this version
+  base::Address http;
   base::Address advertise_client;  // what the others and the clients are told
   base::Address advertise_peer;
   base::Address advertise_http;

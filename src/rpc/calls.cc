@@ -3,14 +3,12 @@
 #include <grpcpp/alarm.h>
 #include <grpcpp/grpcpp.h>
 
-#include <deque>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <utility>
 
 #include "rpc/bytes.h"
 #include "service/error_codec.h"
+#include "service/outbox.h"
 
 namespace parley::rpc {
 namespace {
@@ -91,94 +89,6 @@ class UnaryCall {
   MemberCompletion<UnaryCall> finished_{*this, &UnaryCall::on_finished};
 };
 
-// Between the threads that feed a stream and the loop that writes it. Shared by both.
-class Outbox : public service::ReplyStream {
- public:
-  Outbox(std::size_t max_messages, std::size_t max_size_bytes, std::function<void()> wake)
-      : max_messages_(max_messages), max_size_bytes_(max_size_bytes), wake_(std::move(wake)) {}
-
-  [[nodiscard]] bool send(std::string message) override {
-    {
-      const std::scoped_lock lock(mutex_);
-      if (closed_ || messages_.size() >= max_messages_ || size_bytes_ + message.size() > max_size_bytes_) {
-        return false;
-      }
-      size_bytes_ += message.size();
-      messages_.push_back(std::move(message));
-    }
-    wake_once();
-    return true;
-  }
-
-  void finish(const base::Error& why) override {
-    {
-      const std::scoped_lock lock(mutex_);
-      end_ = why;
-      if (why.code == base::Code::resource_exhausted) {
-        messages_.clear();  // nobody reads them
-        size_bytes_ = 0;
-      }
-    }
-    wake_once();
-  }
-
-  // For the loop: what to do next. Nothing of both: wait for the next wake-up.
-  struct Next {
-    std::optional<std::string> message;
-    bool more = false;
-    std::optional<base::Error> end;
-  };
-  [[nodiscard]] Next next() {
-    const std::scoped_lock lock(mutex_);
-    Next next;
-    if (!messages_.empty()) {
-      next.message = std::move(messages_.front());
-      messages_.pop_front();
-      size_bytes_ -= next.message->size();
-      next.more = !messages_.empty();
-    } else {
-      next.end = end_;
-    }
-    return next;
-  }
-  [[nodiscard]] bool is_cut_off() {
-    const std::scoped_lock lock(mutex_);
-    return end_ && end_->code == base::Code::resource_exhausted;
-  }
-  void awake() {
-    const std::scoped_lock lock(mutex_);
-    wake_is_posted_ = false;
-  }
-  void close() {
-    const std::scoped_lock lock(mutex_);
-    closed_ = true;
-    messages_.clear();
-    size_bytes_ = 0;
-  }
-
- private:
-  void wake_once() {
-    {
-      const std::scoped_lock lock(mutex_);
-      if (wake_is_posted_ || closed_) {
-        return;
-      }
-      wake_is_posted_ = true;
-    }
-    wake_();
-  }
-
-  const std::size_t max_messages_;
-  const std::size_t max_size_bytes_;
-  const std::function<void()> wake_;
-  std::mutex mutex_;
-  std::deque<std::string> messages_;
-  std::size_t size_bytes_ = 0;
-  std::optional<base::Error> end_;
-  bool wake_is_posted_ = false;
-  bool closed_ = false;
-};
-
 // Kept alive by `self_` while gRPC owes it a completion.
 class StreamCall : public std::enable_shared_from_this<StreamCall> {
  public:
@@ -207,8 +117,8 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
         }
       });
     };
-    outbox_ = std::make_shared<Outbox>(home_.options.max_queued_events, home_.options.max_queued_size_bytes,
-                                       std::move(wake));
+    outbox_ = std::make_shared<service::Outbox>(home_.options.max_queued_events,
+                                                home_.options.max_queued_size_bytes, std::move(wake));
     const FlatBytes bytes(request_);
     // A stream has no end of its own: a deadline of the caller's is kept by gRPC.
     handle_ = home_.service.open(method_.id, bytes.view(), context_of(context_, home_.loop), outbox_);
@@ -294,7 +204,7 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   MemberCompletion<StreamCall> done_{*this, &StreamCall::on_done};
   grpc::Alarm alarm_;
   std::shared_ptr<StreamCall> self_;
-  std::shared_ptr<Outbox> outbox_;
+  std::shared_ptr<service::Outbox> outbox_;
   std::unique_ptr<service::StreamHandle> handle_;
   int owed_ = 0;
   bool is_writing_ = false;

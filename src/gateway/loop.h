@@ -1,0 +1,48 @@
+// Loop: the gateway's one thread, with Asio's event loop on it. Other threads only post: many tasks that come
+// together cost one wake-up. Private to gateway. Owned by: the gateway, shared with what is under way. Any
+// thread posts.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "service/service.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace parley::gateway {
+
+class Loop : public service::Executor {
+ public:
+  Loop();
+  ~Loop() override;
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  [[nodiscard]] boost::asio::io_context& context() const { return *context_; }
+  void start();
+  [[nodiscard]] bool on_own_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
+
+  // In order. Dropped, and destroyed at once, when the loop has stopped.
+  void post(std::move_only_function<void()> task) override;
+
+  // Runs what was posted before, and ends the thread. Not from the loop's thread.
+  void stop();
+
+ private:
+  void run();
+  void run_tasks();
+
+  std::unique_ptr<boost::asio::io_context> context_;
+  std::mutex mutex_;
+  std::vector<std::move_only_function<void()>> tasks_;
+  bool stopped_ = false;
+  std::thread thread_;
+};
+
+}  // namespace parley::gateway

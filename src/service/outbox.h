@@ -1,0 +1,111 @@
+// Outbox: between the threads that feed a stream and the one thread that writes it to its client: a bounded
+// queue that asks to be looked at once, however much was put in since. For whatever carries streams (rpc,
+// gateway). Owned by: the carrier's stream, shared with the service. send, finish: any thread; the rest: the
+// thread that writes.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "service/service.h"
+
+namespace parley::service {
+
+class Outbox : public ReplyStream {
+ public:
+  // `wake` is called without a lock, and not again before awake().
+  Outbox(std::size_t max_messages, std::size_t max_size_bytes, std::function<void()> wake)
+      : max_messages_(max_messages), max_size_bytes_(max_size_bytes), wake_(std::move(wake)) {}
+
+  [[nodiscard]] bool send(std::string message) override {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (closed_ || messages_.size() >= max_messages_ || size_bytes_ + message.size() > max_size_bytes_) {
+        return false;
+      }
+      size_bytes_ += message.size();
+      messages_.push_back(std::move(message));
+    }
+    wake_once();
+    return true;
+  }
+
+  void finish(const base::Error& why) override {
+    {
+      const std::scoped_lock lock(mutex_);
+      end_ = why;
+      if (why.code == base::Code::resource_exhausted) {
+        messages_.clear();  // nobody reads them
+        size_bytes_ = 0;
+      }
+    }
+    wake_once();
+  }
+
+  // What to do next. Nothing of both: wait for the next wake-up.
+  struct Next {
+    std::optional<std::string> message;
+    bool more = false;
+    std::optional<base::Error> end;
+  };
+  [[nodiscard]] Next next() {
+    const std::scoped_lock lock(mutex_);
+    Next next;
+    if (!messages_.empty()) {
+      next.message = std::move(messages_.front());
+      messages_.pop_front();
+      size_bytes_ -= next.message->size();
+      next.more = !messages_.empty();
+    } else {
+      next.end = end_;
+    }
+    return next;
+  }
+
+  // Whether it was ended because its reader is too slow.
+  [[nodiscard]] bool is_cut_off() {
+    const std::scoped_lock lock(mutex_);
+    return end_ && end_->code == base::Code::resource_exhausted;
+  }
+
+  void awake() {
+    const std::scoped_lock lock(mutex_);
+    wake_is_posted_ = false;
+  }
+
+  void close() {
+    const std::scoped_lock lock(mutex_);
+    closed_ = true;
+    messages_.clear();
+    size_bytes_ = 0;
+  }
+
+ private:
+  void wake_once() {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (wake_is_posted_ || closed_) {
+        return;
+      }
+      wake_is_posted_ = true;
+    }
+    wake_();
+  }
+
+  const std::size_t max_messages_;
+  const std::size_t max_size_bytes_;
+  const std::function<void()> wake_;
+  std::mutex mutex_;
+  std::list<std::string> messages_;  // a deque takes 600 bytes even while it is empty, and most are
+  std::size_t size_bytes_ = 0;
+  std::optional<base::Error> end_;
+  bool wake_is_posted_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace parley::service
