@@ -143,7 +143,7 @@ export interface App {
   deleteAccount(password: string): Promise<Outcome>;
   searchPeople(pattern: string): Promise<Outcome<readonly Person[]>>; // plain text finds names that contain it
   open(peer: { readonly name: string; readonly id?: bigint; readonly conversationId?: bigint }): Timeline;
-  cluster(): { readonly view: ReadonlySignal<ClusterView | null>; stop(): void };
+  cluster(): { readonly view: ReadonlySignal<ClusterView | null>; readonly stop: () => void };
 }
 
 export const kMaxBodyBytes = 16_384;

@@ -1,0 +1,192 @@
+// The list of conversations, newest first: read in pages, kept for a start without a node, and carried on by events.
+import { computed, effect, signal } from '@preact/signals';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+
+import { ConversationSchema, ListConversationsResponseSchema, MessageService, type Conversation, type Message, type WatchResponse } from '../gen/parley/v1/api_pb';
+import type { ConversationRow } from './contract';
+import { dateOf, positionOf, type Reading } from './reading';
+import type { OutboxEntry, Store } from './store';
+
+const kPageSize = 50;
+const kMostPageSize = 500;
+const kKeep_ms = 300;
+const kLastLineChars = 140;
+
+export interface ConversationsWorld {
+  readonly reading: Reading;
+  readonly store: Store;
+  readonly account: bigint;
+  readonly since: (position: bigint) => readonly WatchResponse[];
+  readonly unread: () => ReadonlyMap<bigint, number>;
+  readonly entries: () => readonly OutboxEntry[];
+}
+
+// The other account of a direct message; of one to oneself, oneself.
+export function peerOf(message: Message, account: bigint): { readonly name: string; readonly id: bigint } {
+  return message.senderId === account
+    ? { name: message.recipient, id: message.recipientId }
+    : { name: message.sender, id: message.senderId };
+}
+
+function lastLine(body: string): string {
+  return body.slice(0, 4 * kLastLineChars).replace(/\s+/g, ' ').trim().slice(0, kLastLineChars);
+}
+
+const newestFirst = (known: ReadonlyMap<bigint, Conversation>): Conversation[] =>
+  [...known.values()].sort((a, b) => ((b.lastMessage?.id ?? 0n) > (a.lastMessage?.id ?? 0n) ? 1 : -1));
+
+const countWaiting = (entries: readonly OutboxEntry[]): number => entries.filter((entry) => entry.state !== 'failed').length;
+
+export class Conversations {
+  readonly hasMore = signal(false);
+  readonly isLoaded = signal(false);
+  readonly rows = computed(() => this.show());
+  private readonly known = signal<ReadonlyMap<bigint, Conversation>>(new Map());
+  private token = '';
+  private loads = 0;
+  private readonly stopKeeping: () => void;
+  private keepTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly world: ConversationsWorld) {
+    this.stopKeeping = effect(() => {
+      if (this.known.value.size > 0 || this.isLoaded.peek()) this.keepTimer ??= setTimeout(() => { this.keep(); }, kKeep_ms);
+    });
+  }
+
+  close(): void {
+    this.stopKeeping();
+    if (this.keepTimer !== undefined) this.keep();
+  }
+
+  // What was there when the page was last used.
+  async recall(): Promise<void> {
+    const bytes = await this.world.store.kept(this.keptName);
+    if (!bytes || this.isLoaded.peek()) return;
+    const { conversations } = fromBinary(ListConversationsResponseSchema, bytes);
+    this.known.value = new Map(conversations.map((each) => [each.id, each]));
+    this.isLoaded.value = true;
+  }
+
+  // As many as are loaded already, at least one page. Says as of when.
+  async load(): Promise<bigint> {
+    const load = ++this.loads;
+    const pageSize = Math.min(Math.max(kPageSize, this.known.peek().size), kMostPageSize);
+    const answer = await this.world.reading.read(MessageService.method.listConversations, (stale) => ({ pageSize, stale }));
+    const position = positionOf(answer.asOf);
+    if (load !== this.loads) return position;
+    this.token = answer.nextPageToken;
+    this.known.value = new Map(answer.conversations.map((each) => [each.id, each]));
+    this.hasMore.value = this.token !== '';
+    this.isLoaded.value = true;
+    for (const event of this.world.since(position)) this.apply(event);
+    return position;
+  }
+
+  async loadMore(): Promise<void> {
+    if (this.token === '') return;
+    const load = ++this.loads;
+    const pageToken = this.token;
+    const answer = await this.world.reading.read(MessageService.method.listConversations, (stale) => ({ pageSize: kPageSize, pageToken, stale }));
+    if (load !== this.loads) return;
+    const known = new Map(this.known.peek());
+    // One that was written in meanwhile is known better already.
+    for (const each of answer.conversations) if (!known.has(each.id)) known.set(each.id, each);
+    this.token = answer.nextPageToken;
+    this.known.value = known;
+    this.hasMore.value = this.token !== '';
+  }
+
+  // True: only a node can say how the list looks now.
+  apply(event: WatchResponse): boolean {
+    switch (event.event.case) {
+      case 'message':
+        this.take(event.event.value);
+        return false;
+      case 'deleted': {
+        const deleted = new Set(event.event.value.messageIds);
+        return [...this.known.peek().values()].some((each) => each.lastMessage !== undefined && deleted.has(each.lastMessage.id));
+      }
+      case 'accountGone': {
+        const { accountId } = event.event.value;
+        return [...this.known.peek().values()].some((each) => this.peerIdOf(each) === accountId);
+      }
+      default:
+        return false;
+    }
+  }
+
+  // A message that is committed: by an event, or by an answer.
+  take(message: Message): void {
+    const known = new Map(this.known.peek());
+    const before = known.get(message.conversationId);
+    if (before?.lastMessage && before.lastMessage.id >= message.id) return;
+    const peer = peerOf(message, this.world.account);
+    known.set(message.conversationId, create(ConversationSchema, {
+      id: message.conversationId,
+      peer: peer.name,
+      peerGone: before?.peerGone ?? false,
+      lastMessage: message,
+    }));
+    this.known.value = known;
+  }
+
+  find(peer: { readonly name?: string; readonly id?: bigint; readonly conversationId?: bigint }): ConversationRow | undefined {
+    const rows = this.rows.peek();
+    if (peer.conversationId !== undefined) return rows.find((row) => row.id === peer.conversationId);
+    if (peer.id !== undefined) return rows.find((row) => row.id !== undefined && row.peerId === peer.id);
+    return rows.find((row) => row.id !== undefined && row.peer === peer.name && !row.peerGone);
+  }
+
+  private keep(): void {
+    clearTimeout(this.keepTimer);
+    this.keepTimer = undefined;
+    const conversations = newestFirst(this.known.peek()).slice(0, kPageSize);
+    const bytes = toBinary(ListConversationsResponseSchema, create(ListConversationsResponseSchema, { conversations }));
+    this.world.store.keep(this.keptName, bytes).catch(() => undefined);
+  }
+
+  private get keptName(): string {
+    return `${this.world.account.toString()}.conversations`;
+  }
+
+  private peerIdOf(conversation: Conversation): bigint | undefined {
+    return conversation.lastMessage && peerOf(conversation.lastMessage, this.world.account).id;
+  }
+
+  private show(): readonly ConversationRow[] {
+    const unread = this.world.unread();
+    const waiting = new Map<string, OutboxEntry[]>(); // by the name of the recipient
+    for (const entry of this.world.entries()) waiting.set(entry.recipient, [...(waiting.get(entry.recipient) ?? []), entry]);
+    const rows = newestFirst(this.known.value).map((each): ConversationRow => {
+      const peerId = this.peerIdOf(each);
+      const lastAt = dateOf(each.lastMessage?.sentAt);
+      const mine = waiting.get(each.peer);
+      if (mine && !each.peerGone) waiting.delete(each.peer);
+      const newest = each.peerGone ? undefined : mine?.at(-1);
+      return {
+        key: `c${each.id.toString()}`,
+        id: each.id,
+        peer: each.peer,
+        ...(peerId === undefined ? {} : { peerId }),
+        peerGone: each.peerGone,
+        lastLine: lastLine(newest?.body ?? each.lastMessage?.body ?? ''),
+        ...(lastAt ? { lastAt } : {}),
+        lastMine: newest !== undefined || each.lastMessage?.senderId === this.world.account,
+        unread: unread.get(each.id) ?? 0,
+        queued: newest ? countWaiting(mine ?? []) : 0,
+      };
+    });
+    // Conversations in which nothing is committed yet.
+    const begun = [...waiting].map(([peer, entries]): ConversationRow => ({
+      key: `p${peer}`,
+      peer,
+      ...(entries[0]?.recipientId === undefined ? {} : { peerId: BigInt(entries[0].recipientId) }),
+      peerGone: false,
+      lastLine: lastLine(entries.at(-1)?.body ?? ''),
+      lastMine: true,
+      unread: 0,
+      queued: countWaiting(entries),
+    }));
+    return [...begun, ...rows];
+  }
+}

@@ -1,0 +1,212 @@
+// The outbox: what was written and is not known to be committed. An entry is stored before it is tried and leaves only
+// when its outcome is known; one tab sends, in order, one at a time, each always under the request_id of its first
+// attempt. So every message arrives once, in order, through reloads, lost answers and changes of tab.
+import { computed, effect, signal, type ReadonlySignal } from '@preact/signals';
+import { toBinary } from '@bufbuild/protobuf';
+
+import { MessageSchema, MessageService, type Message } from '../gen/parley/v1/api_pb';
+import { pause, type Caller } from '../api/caller';
+import { isFinal, isRefused, isSessionEnd, type AttemptError } from '../api/errors';
+import { WriteProgress } from '../api/write_progress';
+import type { OutboxEntry, Store } from './store';
+import type { Tabs } from './tabs';
+
+const kFirstAttempt_ms = 2_500;
+const kLongestAttempt_ms = 10_000;
+const kFirstPause_ms = 100;
+const kLongestPause_ms = 2_000;
+
+const isUnderWay = (entry: OutboxEntry): boolean => entry.state === 'sending' || entry.state === 'asking';
+
+export interface OutboxWorld {
+  readonly store: Store;
+  readonly caller: Caller;
+  readonly tabs: Tabs;
+  readonly account: string;
+  // Whether it makes sense to try: a network, and a cluster that takes writes.
+  readonly mayTry: ReadonlySignal<boolean>;
+  // A message of one's own that an answer says is committed.
+  readonly onCommitted: (message: Message) => void;
+  readonly onNoLeader: () => void;
+}
+
+export class Outbox {
+  readonly entries = signal<readonly OutboxEntry[]>([]);
+  // By request_id: the keys of what was written here, which its message goes on with when it is committed.
+  readonly keys = new Map<string, string>();
+  readonly waiting = computed(() => this.entries.value.filter((entry) => entry.state !== 'failed').length);
+  private readonly over = new AbortController();
+  private isPumping = false;
+  private readonly stopWatching: () => void;
+  private loads = 0;
+
+  constructor(private readonly world: OutboxWorld) {
+    world.tabs.listen((message) => { if (message.kind === 'outbox') void this.reload(); });
+    this.stopWatching = effect(() => {
+      if (world.tabs.isLeader.value && world.mayTry.value && this.entries.value.length > 0) void this.pump();
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.reload();
+  }
+
+  close(): void {
+    this.over.abort();
+    this.stopWatching();
+  }
+
+  async add(recipient: string, recipientId: bigint | undefined, body: string): Promise<void> {
+    const key = `o${crypto.getRandomValues(new Uint32Array(3)).join('-')}`;
+    const { account, store } = this.world;
+    const id = recipientId === undefined ? {} : { recipientId: recipientId.toString() };
+    await store.add({ key, account, recipient, ...id, body, state: 'queued' });
+    await this.changed();
+  }
+
+  async retry(key: string): Promise<void> {
+    await this.change(key, (entry) => {
+      if (entry.state !== 'failed') return entry;
+      const { failure: _failure, canRetry: _canRetry, ...rest } = entry;
+      return { ...rest, state: 'queued' };
+    });
+  }
+
+  async discard(key: string): Promise<void> {
+    await this.change(key, (entry) => (isUnderWay(entry) ? entry : undefined));
+  }
+
+  // The feed showed a message of one's own: whatever became of the answer, it is committed.
+  async settle(requestId: string): Promise<void> {
+    const entry = this.entries.value.find((each) => each.requestId === requestId);
+    if (entry) await this.change(entry.key, () => undefined);
+  }
+
+  private async change(key: string, change: (entry: OutboxEntry) => OutboxEntry | undefined): Promise<void> {
+    const entry = this.entries.value.find((each) => each.key === key);
+    if (!entry) return;
+    await this.world.store.update(entry.sequence, change);
+    await this.changed();
+  }
+
+  private async changed(sent?: Message): Promise<void> {
+    this.world.tabs.post({ kind: 'outbox', ...(sent ? { sent: toBinary(MessageSchema, sent) } : {}) });
+    await this.reload();
+  }
+
+  private async reload(): Promise<void> {
+    const load = ++this.loads;
+    const entries = await this.world.store.list(this.world.account);
+    if (load !== this.loads || this.over.signal.aborted) return;
+    for (const entry of entries) if (entry.requestId !== undefined) this.keys.set(entry.requestId, entry.key);
+    this.entries.value = entries;
+  }
+
+  private get mayGoOn(): boolean {
+    return !this.over.signal.aborted && this.world.tabs.isLeader.peek() && this.world.mayTry.peek();
+  }
+
+  private async pump(): Promise<void> {
+    if (this.isPumping) return;
+    this.isPumping = true;
+    try {
+      while (this.mayGoOn) {
+        // From the store, not from what this tab last saw: another tab may have added or discarded.
+        const entries = await this.world.store.list(this.world.account);
+        const next = entries.find((entry) => entry.state !== 'failed');
+        if (!next || !(await this.send(next))) break;
+      }
+    } finally {
+      this.isPumping = false;
+    }
+    // What changed while the last entry was being settled.
+    if (this.mayGoOn && this.entries.peek().some((entry) => entry.state !== 'failed')) {
+      await pause(kFirstPause_ms, this.over.signal);
+      void this.pump();
+    }
+  }
+
+  // Until its outcome is known. False: not now.
+  private async send(entry: OutboxEntry): Promise<boolean> {
+    const { store, caller } = this.world;
+    // Somebody began with it and was interrupted: it may have happened.
+    const progress = new WriteProgress(isUnderWay(entry));
+    const tried = new Set<string>();
+    let current = await this.begin(entry);
+    for (let made = 0; current && this.mayGoOn; ++made) {
+      const attempt = await this.attempt(current, made, tried);
+      if (attempt === 'committed') return true;
+      if (this.over.signal.aborted) return false;
+      const next = progress.onError(attempt);
+      if (attempt.info?.reason === 'NO_LEADER') this.world.onNoLeader();
+      if (isSessionEnd(attempt)) break;
+      if (next === 'stop') {
+        await this.fail(current, attempt, progress.isUnknown);
+        return true;
+      }
+      if (next === 'again_with_new_id') {
+        const requestId = caller.requestIds.make();
+        current = await store.update(current.sequence, (stored) => ({ ...stored, requestId }));
+        continue;
+      }
+      if (progress.isUnknown && current.state !== 'asking') await this.become(current, 'asking');
+      await this.rest(made, attempt);
+      current = (await store.list(this.world.account)).find((each) => each.sequence === entry.sequence);
+    }
+    // Nobody can have done it, and now nobody can: it waits, like the others.
+    if (current && !progress.isUnknown) await this.become(current, 'queued');
+    return false;
+  }
+
+  private async begin(entry: OutboxEntry): Promise<OutboxEntry | undefined> {
+    const requestId = entry.requestId ?? this.world.caller.requestIds.make();
+    const state = isUnderWay(entry) ? 'asking' : 'sending';
+    if (entry.requestId === requestId && entry.state === state) return entry;
+    const begun = await this.world.store.update(entry.sequence, (stored) => ({ ...stored, requestId, state }));
+    await this.changed();
+    return begun;
+  }
+
+  private async become(entry: OutboxEntry, state: OutboxEntry['state']): Promise<void> {
+    await this.world.store.update(entry.sequence, (stored) => ({ ...stored, state }));
+    await this.changed();
+  }
+
+  private async attempt(entry: OutboxEntry, made: number, tried: Set<string>): Promise<AttemptError | 'committed'> {
+    const { caller } = this.world;
+    if (tried.size >= caller.nodes.count) tried.clear();
+    const node = caller.nodes.pick(tried);
+    const longest_ms = Math.min(kFirstAttempt_ms * 2 ** made, kLongestAttempt_ms);
+    const request = {
+      recipient: entry.recipient,
+      body: entry.body,
+      requestId: entry.requestId ?? '',
+      recipientId: BigInt(entry.recipientId ?? 0),
+    };
+    const attempt = await caller.once(MessageService.method.sendMessage, request, node, longest_ms, this.over.signal);
+    if (!attempt.ok) {
+      tried.add(node);
+      return attempt.error;
+    }
+    const { message } = attempt.value;
+    if (message) this.world.onCommitted(message);
+    await this.world.store.update(entry.sequence, () => undefined);
+    await this.changed(message);
+    return 'committed';
+  }
+
+  private async fail(entry: OutboxEntry, error: AttemptError, isUnknown: boolean): Promise<void> {
+    const failure = isUnknown ? `It is not known whether this message was sent: ${error.message}` : error.message;
+    // Decided for this request_id, or no longer known: asking again under it says the same.
+    const canRetry = !isUnknown && isRefused(error) && !isFinal(error);
+    await this.world.store.update(entry.sequence, (stored) => ({ ...stored, state: 'failed', failure, canRetry }));
+    await this.changed();
+  }
+
+  private async rest(made: number, error: AttemptError): Promise<void> {
+    const rounds = Math.floor((made + 1) / this.world.caller.nodes.count);
+    const longest = error.info || rounds > 0 ? Math.min(kFirstPause_ms * 2 ** Math.min(made, 8), kLongestPause_ms) : 0;
+    const rest_ms = Math.max(longest * (0.5 + Math.random() / 2), error.info?.retryAfterMs ?? 0);
+    if (rest_ms > 0) await pause(rest_ms, this.over.signal);
+  }
+}

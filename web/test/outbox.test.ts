@@ -1,0 +1,227 @@
+// The outbox: order, once each, honest marks; through lost answers, refusals, reloads and wrong clocks.
+import { Code } from '@connectrpc/connect';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+import type { Mark } from '../src/model/contract';
+import { bodies, FakeBrowser, marks, until, type Tab } from './browser';
+import { FakeCluster, refusal } from './fake_cluster';
+
+let cluster: FakeCluster;
+let browser: FakeBrowser;
+let tabs: Tab[];
+
+const openTab = (): Tab => {
+  const tab = browser.openTab();
+  tabs.push(tab);
+  return tab;
+};
+
+beforeEach(() => {
+  cluster = new FakeCluster();
+  cluster.addPerson('alice');
+  cluster.addPerson('bob');
+  browser = FakeBrowser.of(cluster);
+  tabs = [];
+});
+afterEach(() => { for (const tab of tabs) tab.close(); });
+
+test('a message goes from typed to committed to read under one key', async () => {
+  const tab = openTab();
+  await tab.signIn('alice');
+  const timeline = await tab.open('bob');
+  const keys = new Set<string>();
+  const seen: (Mark | undefined)[] = [];
+  timeline.messages.subscribe((messages) => {
+    for (const message of messages) {
+      keys.add(message.key);
+      if (seen.at(-1) !== message.mark) seen.push(message.mark);
+      expect(message.mark === 'committed' || message.mark === 'read').toBe(message.id !== undefined);
+    }
+  });
+  timeline.send('hello');
+  await until(() => marks(timeline)[0] === 'committed');
+  cluster.markReadBy('bob', cluster.messages.map((message) => message.id));
+  await until(() => marks(timeline)[0] === 'read');
+  expect(keys.size).toBe(1);
+  expect(seen).toEqual(['queued', 'sending', 'committed', 'read']);
+  await until(() => tab.app.queuedCount.value === 0);
+});
+
+test('messages go out in order, one at a time, each once', async () => {
+  const tab = openTab();
+  await tab.signIn('alice');
+  const timeline = await tab.open('bob');
+  const texts = Array.from({ length: 20 }, (_, at) => `message ${at}`);
+  for (const text of texts) timeline.send(text);
+  await until(() => cluster.messages.length === 20 && tab.app.queuedCount.value === 0);
+  expect(cluster.messages.map((message) => message.body)).toEqual(texts);
+  expect(new Set(cluster.sends).size).toBe(20);
+  await until(() => marks(timeline).every((mark) => mark === 'committed'));
+  expect(bodies(timeline)).toEqual(texts);
+});
+
+test('a lost answer is asked for again under the same request_id', async () => {
+  const tab = openTab();
+  await tab.signIn('alice');
+  const timeline = await tab.open('bob');
+  for (const node of cluster.nodes) node.loseAnswers = 1;
+  timeline.send('one');
+  timeline.send('two');
+  await until(() => cluster.messages.length === 2 && tab.app.queuedCount.value === 0);
+  expect(cluster.messages.map((message) => message.body)).toEqual(['one', 'two']);
+  expect(bodies(timeline)).toEqual(['one', 'two']);
+});
+
+test('an unknown outcome is shown as such until it is known', async () => {
+  const tab = openTab();
+  await tab.signIn('alice');
+  const timeline = await tab.open('bob');
+  let attempts = 0;
+  // No answer says anything, so that only asking again can tell.
+  cluster.refuseSend = () => (++attempts < 8 ? refusal(Code.Unavailable, 'GIVEN_UP', { outcome: 2 }) : undefined);
+  timeline.send('hello');
+  await until(() => marks(timeline)[0] === 'asking_again');
+  await until(() => marks(timeline)[0] === 'committed');
+  expect(new Set(cluster.sends).size).toBe(1);
+});
+
+test('refused without a position after an unknown attempt stays unknown and is asked again', async () => {
+  const tab = openTab();
+  await tab.signIn('alice');
+  const timeline = await tab.open('bob');
+  const answers = [refusal(Code.Unavailable, 'GIVEN_UP', { outcome: 2 }), refusal(Code.InvalidArgument, 'INVALID_BODY'), refusal(Code.NotFound, 'RECIPIENT_NOT_FOUND')];
+  const shown = new Set<Mark | undefined>();
+  timeline.messages.subscribe((messages) => { for (const message of messages) shown.add(message.mark); });
+  cluster.refuseSend = () => answers.shift();
+  timeline.send('hello');
+  await until(() => marks(timeline)[0] === 'committed');
+  expect(shown.has('failed')).toBe(false);
+  expect(new Set(cluster.sends).size).toBe(1);
+  expect(cluster.sends.length).toBe(4);
+});
+
+test('a refusal fails the message, says why, and lets the next one go', async () => {
+  const tab = openTab();
+  await tab.signIn('alice');
+  const timeline = await tab.open('bob');
+  let isFirst = true;
+  cluster.refuseSend = () => {
+    if (!isFirst) return undefined;
+    isFirst = false;
+    return refusal(Code.InvalidArgument, 'INVALID_BODY');
+  };
+  timeline.send('bad');
+  timeline.send('good');
+  await until(() => marks(timeline).includes('committed') && marks(timeline).includes('failed'));
+  const failed = timeline.messages.value.find((message) => message.mark === 'failed')!;
+  expect(failed).toMatchObject({ body: 'bad', failure: 'INVALID_BODY', canRetry: true });
+  timeline.retry(failed.key);
+  await until(() => marks(timeline).join() === 'committed,committed');
+  expect(new Set(cluster.sends).size).toBe(2); // the retry had the same request_id
+});
+
+test('a recipient who is another account now is not written to', async () => {
+  const tab = openTab();
+  await tab.signIn('alice');
+  const timeline = await tab.open('bob');
+  cluster.people.find((person) => person.name === 'bob')!.gone = true;
+  cluster.addPerson('bob');
+  timeline.send('for the first bob only');
+  await until(() => marks(timeline)[0] === 'failed');
+  expect(timeline.messages.value[0]!.canRetry).toBe(false);
+  expect(cluster.messages).toEqual([]);
+  timeline.discard(timeline.messages.value[0]!.key);
+  await until(() => timeline.messages.value.length === 0);
+});
+
+test('a forgotten request_id is told as unknown and never sent under a new one', async () => {
+  const tab = openTab();
+  await tab.signIn('alice');
+  const timeline = await tab.open('bob');
+  cluster.refuseSend = () => refusal(Code.FailedPrecondition, 'REQUEST_ID_FORGOTTEN', { outcome: 2, position: 7n });
+  timeline.send('hello');
+  await until(() => marks(timeline)[0] === 'failed');
+  const [message] = timeline.messages.value;
+  expect(message!.failure).toMatch(/not known whether/);
+  expect(message!.canRetry).toBe(false);
+  expect(cluster.sends.length).toBe(1);
+});
+
+test('a clock that is ahead learns the time from the server', async () => {
+  cluster.clockAhead_ms = -3_600_000; // the page is an hour ahead
+  const tab = openTab();
+  await tab.signIn('alice');
+  const timeline = await tab.open('bob');
+  timeline.send('one');
+  timeline.send('two');
+  await until(() => cluster.messages.length === 2);
+  expect(cluster.sends.length).toBe(3); // the first was refused, and told the time
+  expect(new Set(cluster.sends).size).toBe(3);
+});
+
+test('five queued messages, a reload and one lost reply: each arrives once, in order', async () => {
+  const first = openTab();
+  await first.signIn('alice');
+  const timeline = await first.open('bob');
+  cluster.node(0).loseAnswers = 1;
+  const texts = ['one', 'two', 'three', 'four', 'five'];
+  cluster.refuseSend = () => {
+    // The moment the first is tried, the tab goes.
+    if (cluster.sends.length === 1) queueMicrotask(() => { first.close(); });
+    return undefined;
+  };
+  for (const text of texts) timeline.send(text);
+  await until(() => cluster.sends.length === 1);
+  const second = openTab();
+  await second.isLive();
+  await until(() => cluster.messages.length === 5 && second.app.queuedCount.value === 0);
+  expect(cluster.messages.map((message) => message.body)).toEqual(texts);
+  const again = await second.open('bob');
+  await until(() => marks(again).join() === 'committed,committed,committed,committed,committed');
+  expect(bodies(again)).toEqual(texts);
+});
+
+test('offline: messages wait, survive a reload, and go out by themselves', async () => {
+  const first = openTab();
+  await first.signIn('alice');
+  const timeline = await first.open('bob');
+  timeline.send('before');
+  await until(() => cluster.messages.length === 1);
+  browser.setOnline(false);
+  for (const node of cluster.nodes) node.state = 'down';
+  expect(first.app.connection.value.kind).toBe('offline');
+  timeline.send('one');
+  timeline.send('two');
+  await until(() => marks(timeline).join() === 'committed,queued,queued');
+  first.close();
+
+  const second = openTab();
+  await until(() => second.app.queuedCount.value === 2);
+  await until(() => second.row('bob')?.queued === 2); // known from before, without any node
+  const again = second.app.open({ name: 'bob' });
+  await until(() => bodies(again).join() === 'before,one,two');
+  for (const node of cluster.nodes) node.state = 'up';
+  browser.setOnline(true);
+  await until(() => cluster.messages.length === 3 && second.app.queuedCount.value === 0);
+  await second.isLive();
+  expect(cluster.messages.map((message) => message.body)).toEqual(['before', 'one', 'two']);
+});
+
+test('what waits belongs to its account', async () => {
+  const tab = openTab();
+  await tab.signIn('alice');
+  const timeline = await tab.open('bob');
+  browser.setOnline(false);
+  timeline.send('from alice');
+  await until(() => tab.app.queuedCount.value === 1);
+  browser.setOnline(true);
+  for (const node of cluster.nodes) node.writable = false;
+  await tab.app.logOut();
+  for (const node of cluster.nodes) node.writable = true;
+  await tab.signIn('bob');
+  expect(tab.app.queuedCount.value).toBe(0);
+  await tab.app.logOut();
+  await tab.signIn('alice');
+  await until(() => cluster.messages.length === 1);
+  expect(cluster.messages[0]!.sender).toBe('alice');
+});
