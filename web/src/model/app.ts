@@ -8,6 +8,7 @@ import { RequestIds } from '../api/request_ids';
 import { ClusterFeed } from './cluster_feed';
 import type { App, Connection, Outcome, Person, Theme, Timeline } from './contract';
 import { browserPlatform, type KeyValue, type Platform } from './platform';
+import { forgetDrafts } from './drafts';
 import { failure, Reading } from './reading';
 import { SessionKeeper } from './session';
 import { SignedIn } from './signed_in';
@@ -35,7 +36,7 @@ class ParleyApp implements RunningApp {
   private readonly account = signal<SignedIn | undefined>(undefined);
   private readonly over = new AbortController();
   private readonly stops: (() => void)[] = [];
-  private store: Promise<Store>;
+  private readonly store: Promise<Store>;
   readonly settings;
   readonly session;
   readonly connection = computed((): Connection => this.account.value?.feed.connection.value ?? { kind: 'connecting' });
@@ -53,9 +54,12 @@ class ParleyApp implements RunningApp {
       markRead: setting(platform.keyValue, 'parley.markRead', true, this.stops),
       theme: setting<Theme>(platform.keyValue, 'parley.theme', 'system', this.stops),
     };
-    this.keeper = new SessionKeeper(platform.keyValue, this.caller, async (account) => {
-      this.account.peek()?.drafts.forget();
-      await (await this.store).forget(account);
+    this.keeper = new SessionKeeper(platform.keyValue, this.caller, async (account, what) => {
+      const store = await this.store;
+      await store.forgetKept(account);
+      if (what === 'read') return;
+      forgetDrafts(platform.keyValue, account);
+      await store.forgetOutbox(account);
     });
     this.session = this.keeper.session;
     void this.store.then((store) => { if (!this.over.signal.aborted) this.start(store); });

@@ -3,6 +3,12 @@ import { effect, signal, type Signal } from '@preact/signals';
 
 import type { KeyValue } from './platform';
 
+const nameOf = (account: string): string => `parley.drafts.${account}`;
+
+export function forgetDrafts(keyValue: KeyValue, account: string): void {
+  keyValue.set(nameOf(account), null);
+}
+
 // A name may be one that every object has: `constructor`, `__proto__`.
 const textOf = (all: Record<string, string>, peer: string): string => (Object.hasOwn(all, peer) ? (all[peer] ?? '') : '');
 
@@ -15,7 +21,7 @@ export class Drafts {
     private readonly keyValue: KeyValue,
     account: string,
   ) {
-    this.name = `parley.drafts.${account}`;
+    this.name = nameOf(account);
     this.stop = keyValue.onChange((name) => {
       if (name !== this.name) return;
       const all = this.all();
@@ -34,11 +40,6 @@ export class Drafts {
 
   close(): void {
     this.stop();
-  }
-
-  forget(): void {
-    for (const draft of this.open.values()) draft.value = '';
-    this.keyValue.set(this.name, null);
   }
 
   private keep(peer: string, text: string): void {

@@ -25,7 +25,8 @@ export class SessionKeeper {
   constructor(
     private readonly keyValue: KeyValue,
     private readonly caller: Caller,
-    private readonly forget: (account: string) => Promise<void>,
+    // What this browser keeps of an account: what was read for it, or (it is gone) everything.
+    private readonly forget: (account: string, what: 'read' | 'everything') => Promise<void>,
   ) {
     caller.onSessionEnd = (token) => {
       if (token !== undefined && token === caller.token) this.end('The session has ended. Log in again.');
@@ -77,6 +78,7 @@ export class SessionKeeper {
   // This browser forgets the session in any case.
   async logOut(): Promise<Outcome> {
     let outcome: Outcome = done;
+    const kept = this.kept();
     try {
       await this.caller.write(AccountService.method.logOut, (requestId) => ({ requestId }), { timeout_ms: kLogOut_ms });
     } catch (error) {
@@ -85,6 +87,7 @@ export class SessionKeeper {
     const why = outcome.ok ? undefined : 'Logged out here. The cluster could not be told: the session stays valid there until it expires.';
     this.keyValue.set(kName, null);
     this.signOut(why);
+    if (kept) await this.forget(kept.id, 'read');
     return outcome;
   }
 
@@ -104,8 +107,8 @@ export class SessionKeeper {
     } catch (error) {
       return failure(error);
     }
-    if (kept) await this.forget(kept.id);
     this.end('The account was deleted.');
+    if (kept) await this.forget(kept.id, 'everything');
     return done;
   }
 

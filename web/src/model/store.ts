@@ -25,7 +25,8 @@ export interface Store {
   update(sequence: number, change: (entry: OutboxEntry) => OutboxEntry | undefined): Promise<OutboxEntry | undefined>;
   keep(name: string, bytes: Uint8Array): Promise<void>;
   kept(name: string): Promise<Uint8Array | undefined>;
-  forget(account: string): Promise<void>; // everything of one account
+  forgetKept(account: string): Promise<void>; // what was read for it; the outbox stays
+  forgetOutbox(account: string): Promise<void>;
 }
 
 const kDatabase = 'parley';
@@ -92,8 +93,11 @@ class DatabaseStore implements Store {
     return this.run<Uint8Array | undefined>('kept', 'readonly', (store) => store.get(name));
   }
 
-  async forget(account: string): Promise<void> {
+  async forgetOutbox(account: string): Promise<void> {
     for (const entry of await this.list(account)) await this.update(entry.sequence, () => undefined);
+  }
+
+  async forgetKept(account: string): Promise<void> {
     const range = IDBKeyRange.bound(`${account}.`, `${account}/`);
     await this.run('kept', 'readwrite', (store) => store.delete(range));
   }
@@ -137,8 +141,11 @@ class MemoryStore implements Store {
   kept(name: string): Promise<Uint8Array | undefined> {
     return Promise.resolve(this.bytes.get(name));
   }
-  forget(account: string): Promise<void> {
+  forgetOutbox(account: string): Promise<void> {
     this.entries = this.entries.filter((entry) => entry.account !== account);
+    return Promise.resolve();
+  }
+  forgetKept(account: string): Promise<void> {
     for (const name of [...this.bytes.keys()]) if (name.startsWith(`${account}.`)) this.bytes.delete(name);
     return Promise.resolve();
   }
