@@ -1,6 +1,5 @@
 #include "rpc/calls.h"
 
-#include <grpcpp/alarm.h>
 #include <grpcpp/grpcpp.h>
 
 #include <string>
@@ -155,15 +154,11 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
       return;
     }
     is_in_grace_ = true;
-    ++owed_;
-    alarm_.Set(home_.queue, std::chrono::system_clock::now() + home_.options.cut_off_grace, &grace_over_);
-  }
-
-  void on_grace_over(bool ok) {
-    if (ok && !is_done_) {
-      context_.TryCancel();
-    }
-    settle();
+    home_.loop->post_after(home_.options.cut_off_grace, [weak = weak_from_this()] {
+      if (const auto self = weak.lock(); self && !self->is_done_) {
+        self->context_.TryCancel();
+      }
+    });
   }
 
   void on_written(bool ok) {
@@ -180,9 +175,6 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
     is_done_ = true;
     outbox_->close();
     handle_.reset();
-    if (is_in_grace_) {
-      alarm_.Cancel();
-    }
     settle();
   }
 
@@ -200,9 +192,7 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   MemberCompletion<StreamCall> accepted_{*this, &StreamCall::on_accepted};
   MemberCompletion<StreamCall> written_{*this, &StreamCall::on_written};
   MemberCompletion<StreamCall> finished_{*this, &StreamCall::on_finished};
-  MemberCompletion<StreamCall> grace_over_{*this, &StreamCall::on_grace_over};
   MemberCompletion<StreamCall> done_{*this, &StreamCall::on_done};
-  grpc::Alarm alarm_;
   std::shared_ptr<StreamCall> self_;
   std::shared_ptr<service::Outbox> outbox_;
   std::unique_ptr<service::StreamHandle> handle_;

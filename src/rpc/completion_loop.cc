@@ -26,6 +26,10 @@ void CompletionLoop::post(std::move_only_function<void()> task) {
   }
 }
 
+void CompletionLoop::post_after(std::chrono::milliseconds delay, std::move_only_function<void()> task) {
+  timer_.run_after(delay, [this, task = std::move(task)]() mutable { post(std::move(task)); });
+}
+
 void CompletionLoop::run_tasks(bool) {
   std::vector<std::move_only_function<void()>> tasks;
   {
@@ -45,6 +49,7 @@ void CompletionLoop::stop() {
       return;
     }
   }
+  timer_.stop();
   // An operation begun on a queue that is shut down aborts the process. So the loop's thread, which begins
   // all of them, gives its word first.
   if (thread_.joinable()) {

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "rpc/steady_timer.h"
 #include "service/service.h"
 
 namespace parley::rpc {
@@ -49,6 +50,8 @@ class CompletionLoop : public service::Executor {
 
   // Dropped, and destroyed at once, when the loop has stopped. In order.
   void post(std::move_only_function<void()> task) override;
+  // As post(), after a while: by the monotonic clock, whatever becomes of the wall clock.
+  void post_after(std::chrono::milliseconds delay, std::move_only_function<void()> task);
 
   // On the loop's thread (or before start): whether operations may be begun on the queue. A false answer
   // stays.
@@ -71,6 +74,7 @@ class CompletionLoop : public service::Executor {
   bool stopped_ = false;
   bool accepts_operations_ = true;  // the loop's thread alone
   std::thread thread_;
+  SteadyTimer timer_;
 };
 
 }  // namespace parley::rpc

@@ -45,11 +45,13 @@ void Dial::begin() {
   const std::string path = std::string("/") + kPeerServiceName + "/" + kPeerMethodName;
   stream_ = stub.PrepareCall(&call_, path, context_.loop->queue());
   is_starting_ = true;
-  owed_ = 2;
+  owed_ = 1;
   stream_->StartCall(&started_);
-  handshake_alarm_.Set(context_.loop->queue(),
-                       std::chrono::system_clock::now() + context_.options.handshake_timeout,
-                       &handshake_over_);
+  context_.loop->post_after(context_.options.handshake_timeout, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) {
+      self->on_handshake_over();
+    }
+  });
 }
 
 void Dial::cancel() { call_.TryCancel(); }
@@ -137,24 +139,20 @@ bool Dial::take_frame(std::string_view bytes) {
     if (!link_->on_answer(*hello)) {
       return false;
     }
-    if (!std::exchange(is_answered_, true)) {
-      handshake_alarm_.Cancel();
-    }
+    is_answered_ = true;
   }
   pump();
   return true;
 }
 
-void Dial::on_handshake_over(bool ok) {
-  if (ok && !is_answered_) {
+void Dial::on_handshake_over() {
+  if (!is_answered_) {
     call_.TryCancel();
   }
-  settle();
 }
 
 void Dial::finish_if_idle() {
   if (context_.stopping) {
-    handshake_alarm_.Cancel();
     return;
   }
   if (is_over_ && !is_starting_ && !is_writing_ && !is_reading_ && !std::exchange(is_finishing_, true)) {
@@ -164,7 +162,6 @@ void Dial::finish_if_idle() {
 }
 
 void Dial::on_finished(bool) {
-  handshake_alarm_.Cancel();
   const bool is_refused = status_.error_code() == grpc::StatusCode::FAILED_PRECONDITION;
   const bool is_silent = status_.error_message().find("keepalive") != std::string::npos ||
                          status_.error_message().find("ping timeout") != std::string::npos;

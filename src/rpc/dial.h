@@ -2,7 +2,6 @@
 // Owned by: its link, and itself while gRPC owes it a completion. The loop's thread.
 #pragma once
 
-#include <grpcpp/alarm.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
@@ -31,7 +30,7 @@ class Dial : public std::enable_shared_from_this<Dial> {
   void on_written(bool ok);
   void on_read(bool ok);
   [[nodiscard]] bool take_frame(std::string_view bytes);
-  void on_handshake_over(bool ok);
+  void on_handshake_over();
   // Asks gRPC how it ended, once nothing else is under way.
   void finish_if_idle();
   void on_finished(bool ok);
@@ -45,12 +44,10 @@ class Dial : public std::enable_shared_from_this<Dial> {
   std::unique_ptr<grpc::GenericClientAsyncReaderWriter> stream_;
   grpc::ByteBuffer incoming_;
   grpc::Status status_;
-  grpc::Alarm handshake_alarm_;
   MemberCompletion<Dial> started_{*this, &Dial::on_started};
   MemberCompletion<Dial> written_{*this, &Dial::on_written};
   MemberCompletion<Dial> read_{*this, &Dial::on_read};
   MemberCompletion<Dial> finished_{*this, &Dial::on_finished};
-  MemberCompletion<Dial> handshake_over_{*this, &Dial::on_handshake_over};
   std::shared_ptr<Dial> self_;
   int owed_ = 0;
   bool is_starting_ = false;

@@ -87,7 +87,6 @@ void PeerLink::pump() {
 
 void PeerLink::close() {
   is_closed_ = true;
-  backoff_alarm_.Cancel();
   if (dial_) {
     dial_->cancel();
   }
@@ -160,13 +159,17 @@ void PeerLink::go_down(node::LinkLoss why) {
 }
 
 void PeerLink::back_off() {
-  waits_for_backoff_ = shared_from_this();
-  backoff_alarm_.Set(context_.loop->queue(), std::chrono::system_clock::now() + backoff_, &backoff_over_);
+  waits_for_backoff_ = true;
+  context_.loop->post_after(backoff_, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) {
+      self->on_backoff_over();
+    }
+  });
   backoff_ = std::min(2 * backoff_, context_.options.max_backoff);
 }
 
-void PeerLink::on_backoff_over(bool) {
-  const auto self = std::exchange(waits_for_backoff_, nullptr);
+void PeerLink::on_backoff_over() {
+  waits_for_backoff_ = false;
   if (!dial_) {
     dial();
   }

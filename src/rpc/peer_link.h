@@ -2,8 +2,6 @@
 // is to be sent. Private to rpc. Owned by: PeerTransport. The loop's thread, but PeerQueue: any thread.
 #pragma once
 
-#include <grpcpp/alarm.h>
-
 #include <cstddef>
 #include <deque>
 #include <memory>
@@ -73,7 +71,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   void on_dial_ended(bool was_answered, bool was_silent, const std::string& refusal);
   void go_down(node::LinkLoss why);
   void back_off();
-  void on_backoff_over(bool ok);
+  void on_backoff_over();
 
   PeerContext& context_;
   const base::NodeId id_;
@@ -84,10 +82,8 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   std::optional<raft::Member> up_;  // whom on_link_up named
   bool is_reconnect_at_once_ = false;
   bool is_closed_ = false;
+  bool waits_for_backoff_ = false;
   std::chrono::milliseconds backoff_;
-  grpc::Alarm backoff_alarm_;
-  std::shared_ptr<PeerLink> waits_for_backoff_;  // itself, while the alarm is set
-  MemberCompletion<PeerLink> backoff_over_{*this, &PeerLink::on_backoff_over};
 };
 
 }  // namespace parley::rpc
