@@ -56,6 +56,12 @@ std::vector<int> Cluster::ids() const {
   return ids;
 }
 
+std::vector<int> Cluster::all_but(int node) const {
+  std::vector<int> others = ids();
+  std::erase(others, node);
+  return others;
+}
+
 const NodeAddresses& Cluster::advertised(int node) const {
   return options_.advertised.empty() ? options_.addresses[index(node)] : options_.advertised[index(node)];
 }

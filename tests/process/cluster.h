@@ -48,6 +48,7 @@ class Cluster {
 
   [[nodiscard]] int size() const { return options_.nodes; }
   [[nodiscard]] std::vector<int> ids() const;
+  [[nodiscard]] std::vector<int> all_but(int node) const;
 
   void start(int node);
   void start_all();

@@ -23,28 +23,12 @@ using ::testing::HasSubstr;
 
 using Sent = client::Done<v1::SendMessageResponse>;
 
-// The position at which it was acknowledged; 0: it was not.
-std::uint64_t send_note(client::Client& client, const std::string& to, const std::string& body) {
-  v1::SendMessageRequest note;
-  note.set_recipient(to);
-  note.set_body(body);
-  const auto outcome = client.send_message(note);
-  const auto* const sent = std::get_if<Sent>(&outcome);
-  return sent == nullptr ? 0 : sent->answer.position();
-}
-
-std::vector<int> others(const Cluster& cluster, int node) {
-  std::vector<int> nodes = cluster.ids();
-  std::erase(nodes, node);
-  return nodes;
-}
-
 // J1: A acknowledges X on {A, C}, B lags; C's disk is wiped and C starts again with the same command line.
 TEST(SafetySuite, J01_AWipedVoterDoesNotVote) {
   Cluster cluster(3);
   const int a = cluster.wait_for_leader();
-  const int b = others(cluster, a)[0];
-  const int c = others(cluster, a)[1];
+  const int b = cluster.all_but(a)[0];
+  const int c = cluster.all_but(a)[1];
   const auto client = cluster.client({a});
   const std::string ann = sign_up(*client, "ann");
   client->set_token(ann);
@@ -176,7 +160,7 @@ TEST(SafetySuite, J17_AFlippedBitInTheLogStopsTheNodeWhichNamesTheFile) {
   for (int i = 0; i < 50; ++i) {
     ASSERT_NE(send_note(*client, "ann", fmt::format("a body to be damaged {}", i)), 0U);
   }
-  const int victim = others(cluster, leader)[0];
+  const int victim = cluster.all_but(leader)[0];
   cluster.stop(victim, SIGTERM);
   std::filesystem::path damaged;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(cluster.data_folder(victim))) {

@@ -101,6 +101,15 @@ std::vector<Acknowledged> inbox_of(const Cluster& cluster, const std::vector<int
   return inbox_of(*client);
 }
 
+std::uint64_t send_note(client::Client& client, const std::string& to, const std::string& body) {
+  v1::SendMessageRequest note;
+  note.set_recipient(to);
+  note.set_body(body);
+  const auto outcome = client.send_message(note);
+  const auto* const sent = std::get_if<client::Done<v1::SendMessageResponse>>(&outcome);
+  return sent == nullptr ? 0 : sent->answer.position();
+}
+
 std::vector<Acknowledged> inbox_of(client::Client& client) {
   std::vector<Acknowledged> messages;
   v1::ListMessagesRequest request;

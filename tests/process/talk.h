@@ -70,6 +70,9 @@ class Talk {
 // The token of a new account.
 [[nodiscard]] std::string sign_up(client::Client& client, const std::string& name);
 
+// The position at which it was acknowledged; 0: it was not.
+[[nodiscard]] std::uint64_t send_note(client::Client& client, const std::string& to, const std::string& body);
+
 // Everything that `token`'s account has received from everybody, as these nodes tell it.
 [[nodiscard]] std::vector<Acknowledged> inbox_of(client::Client& client);
 [[nodiscard]] std::vector<Acknowledged> inbox_of(const Cluster& cluster, const std::vector<int>& nodes,
