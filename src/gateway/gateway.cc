@@ -82,7 +82,7 @@ struct Gateway::State {
   void admit(tcp::socket socket);
   void on_accept_error(const boost::system::error_code& error);
   void tick();
-  void close_all();
+  void close_all() const;
 
   GatewayOptions options;
   std::shared_ptr<Loop> loop = std::make_shared<Loop>();
@@ -252,8 +252,8 @@ void Gateway::State::tick() {
   });
 }
 
-void Gateway::State::close_all() {
-  auto ending = connections;
+void Gateway::State::close_all() const {
+  const auto ending = connections;  // each takes itself out of the list
   for (const auto& [id, connection] : ending) {
     connection->close();
   }

@@ -162,7 +162,7 @@ void Router::handle_method(const std::shared_ptr<Exchange>& exchange, Request re
   } else if (is_unary) {
     call(exchange, *method, std::move(request), cors);
   } else {
-    open(exchange, *method, std::move(request), cors);
+    open(exchange, *method, request, cors);
   }
 }
 
@@ -218,7 +218,7 @@ void Router::call(const std::shared_ptr<Exchange>& exchange, service::MethodId m
                 });
 }
 
-void Router::open(const std::shared_ptr<Exchange>& exchange, service::MethodId method, Request request,
+void Router::open(const std::shared_ptr<Exchange>& exchange, service::MethodId method, const Request& request,
                   const std::string& cors) {
   const Codec codec = *stream_codec(request.header("content-type"));
   const auto& info = service::info(method);
@@ -274,6 +274,9 @@ Response Router::look_up(const Request& request) {
   }
   if (request.path == "/readyz") {
     return ready();
+  }
+  if (auto file = page_.get(request, origins_.connect_sources())) {
+    return *std::move(file);
   }
   return text(404, "text/plain; charset=utf-8", "There is nothing here.\n");
 }

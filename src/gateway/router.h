@@ -13,6 +13,7 @@
 #include "gateway/gateway.h"
 #include "gateway/loop.h"
 #include "gateway/origins.h"
+#include "gateway/page.h"
 #include "node/chat_node.h"
 #include "service/service.h"
 
@@ -29,7 +30,7 @@ class Router final : public RequestHandler {
   void handle_method(const std::shared_ptr<Exchange>& exchange, Request request, const std::string& cors);
   void call(const std::shared_ptr<Exchange>& exchange, service::MethodId method, Request request,
             const std::string& cors);
-  void open(const std::shared_ptr<Exchange>& exchange, service::MethodId method, Request request,
+  void open(const std::shared_ptr<Exchange>& exchange, service::MethodId method, const Request& request,
             const std::string& cors);
   [[nodiscard]] Response look_up(const Request& request);
   [[nodiscard]] Response ready() const;
@@ -42,6 +43,7 @@ class Router final : public RequestHandler {
   Origins origins_;
   std::chrono::steady_clock::time_point origins_good_until_;
   EventEncoder events_;
+  Page page_{embedded_page()};
 };
 
 }  // namespace parley::gateway

@@ -48,7 +48,7 @@ HttpConnection::~HttpConnection() {
   }
 }
 
-bool HttpConnection::send(std::string_view bytes) {
+bool HttpConnection::send(std::string_view bytes) const {
   while (!bytes.empty()) {
     const auto sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent <= 0) {
@@ -60,7 +60,7 @@ bool HttpConnection::send(std::string_view bytes) {
 }
 
 bool HttpConnection::request(std::string_view verb, std::string_view target, const Headers& headers,
-                             std::string_view body) {
+                             std::string_view body) const {
   std::string text = std::string(verb) + " " + std::string(target) + " HTTP/1.1\r\n";
   if (std::ranges::find(headers, "Host", &std::pair<std::string, std::string>::first) == headers.end()) {
     text += "Host: " + host_header_ + "\r\n";
@@ -76,7 +76,7 @@ bool HttpConnection::request(std::string_view verb, std::string_view target, con
   return send(text);
 }
 
-void HttpConnection::finish_sending() { shutdown(fd_, SHUT_WR); }
+void HttpConnection::finish_sending() const { shutdown(fd_, SHUT_WR); }
 
 bool HttpConnection::fill() {
   std::array<char, 16'384> some{};
@@ -199,7 +199,7 @@ bool HttpConnection::ends() {
   return last && last->empty();
 }
 
-bool HttpConnection::is_closed_by_peer() {
+bool HttpConnection::is_closed_by_peer() const {
   std::array<char, 4'096> some{};
   ssize_t size = 1;
   while (size > 0) {

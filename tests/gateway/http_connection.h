@@ -38,10 +38,10 @@ class HttpConnection {
   HttpConnection& operator=(const HttpConnection&) = delete;
 
   // False: the connection is of no use any more.
-  bool send(std::string_view bytes);
+  bool send(std::string_view bytes) const;
   bool request(std::string_view verb, std::string_view target, const Headers& headers,
-               std::string_view body = {});
-  void finish_sending();
+               std::string_view body = {}) const;
+  void finish_sending() const;
 
   // Nothing: the connection ended, or nothing came for a minute.
   [[nodiscard]] std::optional<HttpReply> reply(bool is_head = false);
@@ -51,7 +51,7 @@ class HttpConnection {
   // After the last envelope: the last chunk is there.
   [[nodiscard]] bool ends();
   // Nothing more comes: the other side has closed.
-  [[nodiscard]] bool is_closed_by_peer();
+  [[nodiscard]] bool is_closed_by_peer() const;
   [[nodiscard]] int descriptor() const { return fd_; }
 
   [[nodiscard]] HttpReply ask(std::string_view verb, std::string_view target, const Headers& headers = {},
