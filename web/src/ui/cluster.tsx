@@ -117,7 +117,7 @@ export function ClusterPane() {
   useEffect(() => () => { feed.stop(); }, [feed]);
   const view = feed.view.value;
   return (
-    <aside class="side-pane" aria-label="Cluster">
+    <section class="side-pane" aria-label="Cluster">
       <header class="bar">
         <button type="button" class="icon-button only-narrow" aria-label="Back" onClick={() => { ui.toggleCluster(false); }}><BackIcon /></button>
         <div class="bar-title"><h2>Cluster</h2></div>
@@ -129,6 +129,6 @@ export function ClusterPane() {
           {view !== null && <ClusterBody view={view} />}
         </div>
       </div>
-    </aside>
+    </section>
   );
 }

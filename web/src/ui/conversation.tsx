@@ -71,7 +71,7 @@ export function MainPane() {
   const view = useView();
   const opened = view.opened.value;
   return (
-    <main class="main-pane" id="conversation" tabIndex={-1}>
+    <section class="main-pane" aria-label="Conversation">
       {opened !== null ? <Conversation key={opened.visit} opened={opened} /> : (
         <div class="empty">
           <Logo size={44} />
@@ -79,6 +79,6 @@ export function MainPane() {
           <p>Choose one on the left, or press <kbd class="kbd">Ctrl</kbd> <kbd class="kbd">K</kbd> to find somebody by name.</p>
         </div>
       )}
-    </main>
+    </section>
   );
 }

@@ -5,18 +5,8 @@ import { Flag } from './flag';
 import { HelpIcon, Logo, MarkDrawing, SearchIcon, SettingsIcon } from './icons';
 import { nowSignal } from './clock';
 import { fullLabel, rowLabel } from './lib/times';
-import { badgeText, plural } from './lib/words';
+import { badgeText } from './lib/words';
 import { useView } from './view';
-
-function rowName(row: ConversationRow): string {
-  return [
-    row.peer,
-    row.peerGone ? 'account deleted' : '',
-    row.unread > 0 ? plural(row.unread, 'unread message', 'unread messages') : '',
-    row.queued > 0 ? `${String(row.queued)} queued` : '',
-    row.lastLine === '' ? '' : `${row.lastMine ? 'You: ' : ''}${row.lastLine}`,
-  ].filter((part) => part !== '').join(', ');
-}
 
 function Row({ row }: { readonly row: ConversationRow }) {
   const view = useView();
@@ -24,7 +14,7 @@ function Row({ row }: { readonly row: ConversationRow }) {
   return (
     <li>
       <a
-        class={row.unread > 0 ? 'conversation-row row-unread' : 'conversation-row'} href={`#/with/${encodeURIComponent(row.peer)}`} aria-label={rowName(row)}
+        class={row.unread > 0 ? 'conversation-row row-unread' : 'conversation-row'} href={`#/with/${encodeURIComponent(row.peer)}`}
         aria-current={view.isOpen(row) ? 'true' : undefined}
         onClick={(event) => {
           if (event.metaKey || event.ctrlKey || event.shiftKey) return;
@@ -33,12 +23,12 @@ function Row({ row }: { readonly row: ConversationRow }) {
         }}
       >
         <Flag name={row.peer} size={40} gone={row.peerGone} />
-        <span class="row-name">{row.peer}</span>
+        <span class="row-name">{row.peer}{row.peerGone && <span class="vh">, account deleted</span>}</span>
         <span class="row-time">{row.lastAt !== undefined && <time dateTime={row.lastAt.toISOString()} title={fullLabel(row.lastAt)}>{rowLabel(row.lastAt, now)}</time>}</span>
         <span class="row-line">{row.lastMine && row.lastLine !== '' ? 'You: ' : ''}{row.lastLine}</span>
         <span class="row-end">
-          {row.queued > 0 && <MarkDrawing mark="queued" />}
-          {row.unread > 0 && <span class="badge">{badgeText(row.unread)}</span>}
+          {row.queued > 0 && <><MarkDrawing mark="queued" /><span class="vh">{row.queued} queued</span></>}
+          {row.unread > 0 && <span class="badge">{badgeText(row.unread)}<span class="vh"> unread</span></span>}
         </span>
       </a>
     </li>
@@ -100,7 +90,7 @@ export function ListPane() {
   return (
     <nav class="list-pane" aria-label="Conversations">
       <div class="list-head">
-        <h1><Logo size={22} />Parley</h1>
+        <div class="brand"><Logo size={22} />Parley</div>
         <button type="button" class="icon-button" aria-label="Help" data-tip="Help and keys (?)" onClick={() => { view.dialog.value = 'help'; }}><HelpIcon /></button>
         <button type="button" class="icon-button" aria-label="Settings" data-tip="Settings" onClick={() => { view.dialog.value = 'settings'; }}><SettingsIcon /></button>
       </div>

@@ -74,13 +74,14 @@ function Shell() {
     };
   }, [view]);
   return (
-    <div class="shell" data-at={view.at.value} data-both={view.clusterShown.value && view.opened.value !== null}>
+    <main class="shell" data-at={view.at.value} data-both={view.clusterShown.value && view.opened.value !== null}>
+      <h1 class="vh">Parley</h1>
       <Banner />
       <ListPane />
       <MainPane />
       {view.clusterShown.value && <ClusterPane />}
       <OpenDialog />
-    </div>
+    </main>
   );
 }
 

@@ -3,7 +3,7 @@ import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import type { Person } from '../model/contract';
 import { Dialog } from './dialog';
 import { Flag } from './flag';
-import { SearchIcon } from './icons';
+import { CloseIcon, SearchIcon } from './icons';
 import { matchingRows } from './lib/match';
 import { badgeText } from './lib/words';
 import { useView, type Peer } from './view';
@@ -98,7 +98,7 @@ export function Switcher() {
         <input data-first-focus type="text" role="combobox" aria-label="Name, or a part of it" aria-expanded="true" aria-controls={`${id}-list`} aria-autocomplete="list"
           {...(choices.length > 0 && { 'aria-activedescendant': `${id}-${String(at)}` })} placeholder="Name, or a part of it" autocomplete="off" autocapitalize="none" spellcheck={false}
           value={text} onKeyDown={keys} onInput={(event) => { setText(event.currentTarget.value); setChosen(0); }} />
-        <button type="button" class="icon-button" aria-label="Close" onClick={close}><kbd class="kbd">Esc</kbd></button>
+        <button type="button" class="icon-button" aria-label="Close" onClick={close}><CloseIcon /></button>
       </div>
       <div class="switcher-list" id={`${id}-list`} role="listbox" aria-label="Matches">
         {(['Conversations', 'People'] as const).map((group) => {
