@@ -1,7 +1,7 @@
 // The scenes that are looked at: /?scene=NAME.
 import { render } from 'preact';
 import type { ConversationRow, ShownMessage } from '../../src/model/contract';
-import { Root } from '../../src/ui/root';
+import { Page } from '../../src/ui/page';
 import { clusterView, longTalk, people, ScriptedApp, talk, type ScriptedTimeline } from './scripted_app';
 
 const now = new Date();
@@ -83,4 +83,4 @@ const app = new ScriptedApp();
 stage(app, new URLSearchParams(location.search).get('scene') ?? '');
 Object.assign(window, { scripted: app });
 const root = document.getElementById('app');
-if (root) render(<Root app={app} />, root);
+if (root) render(<Page app={app} />, root);
