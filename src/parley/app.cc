@@ -74,6 +74,7 @@ ExitCode run(int argc, char** argv) {
   add_watch_command(app, chosen);
   add_chat_command(app, chosen);
   add_cluster_commands(app, chosen);
+  add_demo_command(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

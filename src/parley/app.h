@@ -25,6 +25,7 @@ void add_message_commands(CLI::App& app, Chosen& chosen);
 void add_watch_command(CLI::App& app, Chosen& chosen);
 void add_chat_command(CLI::App& app, Chosen& chosen);
 void add_cluster_commands(CLI::App& app, Chosen& chosen);
+void add_demo_command(CLI::App& app, Chosen& chosen);
 
 // A command with its example at the end of its help.
 CLI::App& add_command(CLI::App& app, const std::string& name, const std::string& what,
