@@ -9,11 +9,6 @@ namespace parley::cli {
 namespace {
 
 // CLI11's validators say "" for "good", and may change the text: these do not.
-std::string address_trouble(std::string& text) {
-  const auto address = base::parse_address(text);
-  return address ? std::string() : address.error();
-}
-
 std::string profile_trouble(std::string& name) {
   return is_profile_name(name) ? std::string() : "a profile's name is 1 to 32 of a-z A-Z 0-9 . _ -";
 }
@@ -43,6 +38,11 @@ void add_settings(CLI::App& app, Settings& settings) {
 }
 
 }  // namespace
+
+std::string address_trouble(std::string& text) {
+  const auto address = base::parse_address(text);
+  return address ? std::string() : address.error();
+}
 
 CLI::App& add_command(CLI::App& app, const std::string& name, const std::string& what,
                       const std::string& example) {
@@ -74,6 +74,7 @@ ExitCode run(int argc, char** argv) {
   add_watch_command(app, chosen);
   add_chat_command(app, chosen);
   add_cluster_commands(app, chosen);
+  add_open_command(app, chosen);
   add_demo_command(app, chosen);
   try {
     app.parse(argc, argv);

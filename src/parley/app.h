@@ -25,6 +25,7 @@ void add_message_commands(CLI::App& app, Chosen& chosen);
 void add_watch_command(CLI::App& app, Chosen& chosen);
 void add_chat_command(CLI::App& app, Chosen& chosen);
 void add_cluster_commands(CLI::App& app, Chosen& chosen);
+void add_open_command(CLI::App& app, Chosen& chosen);
 void add_demo_command(CLI::App& app, Chosen& chosen);
 
 // A command with its example at the end of its help.
@@ -32,6 +33,9 @@ CLI::App& add_command(CLI::App& app, const std::string& name, const std::string&
                       const std::string& example);
 // --request-id of a write: asks again for what ended as "outcome unknown".
 void add_request_id(CLI::App& command, std::string& request_id);
+
+// For CLI11's check(): what is wrong with HOST:PORT, or nothing.
+[[nodiscard]] std::string address_trouble(std::string& text);
 
 // The program.
 [[nodiscard]] ExitCode run(int argc, char** argv);

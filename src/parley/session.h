@@ -40,7 +40,9 @@ class Session {
   [[nodiscard]] std::chrono::milliseconds timeout() const;
   [[nodiscard]] PasswordFrom password_from() const;
   [[nodiscard]] const Profile& profile() const { return profile_; }
-  // Made at the first call. Servers: of the command line, else of the profile, else the default one.
+  // Of the command line, else of the profile, else the default one.
+  [[nodiscard]] std::vector<std::string> servers() const;
+  // Made at the first call, of servers().
   [[nodiscard]] client::Client& client();
 
   // False, and trouble was told: nobody is logged in with this profile.
@@ -79,7 +81,6 @@ class Session {
  private:
   Session(Settings settings, ProfileStore store, Profile profile)
       : settings_(std::move(settings)), store_(std::move(store)), profile_(std::move(profile)) {}
-  [[nodiscard]] std::vector<std::string> servers() const;
   [[nodiscard]] bool save();
 
   Settings settings_;

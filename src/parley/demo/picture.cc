@@ -180,7 +180,7 @@ std::vector<StyledLine> lay_out(const Picture& picture, const ScreenSize& size) 
   lines.push_back({{sides(std::min(size.columns, width + 2 * kMargin), "  " + picture.title,
                           clock_text(picture.age) + "  "),
                     Style::bold}});
-  lines.push_back({});
+  lines.emplace_back();
   add_table(picture, lines);
   lines.push_back({{"  " + picture.banner, picture.banner_is_bad ? Style::bad : Style::accent}});
   // Title, table, marks, floor, axis, counts, two blanks and the keys stand; bars and story share the rest.
@@ -190,7 +190,7 @@ std::vector<StyledLine> lay_out(const Picture& picture, const ScreenSize& size) 
   const std::size_t bar_rows = std::clamp<std::size_t>(rest / 2, 1, kMostChartRows);
   add_chart(picture, width, bar_rows, mark_rows, lines);
   add_counts(picture, lines);
-  lines.push_back({});
+  lines.emplace_back();
   const std::size_t used = bar_rows + mark_rows - 1;
   const std::size_t story_rows = rest > used ? rest - used : 0;
   const std::size_t told = std::min(story_rows, picture.story.size());

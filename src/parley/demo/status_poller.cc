@@ -37,7 +37,7 @@ int leader_of(const Statuses& statuses) {
   return leader;
 }
 
-StatusPoller::StatusPoller(const std::vector<base::Address>& nodes, std::string token)
+StatusPoller::StatusPoller(const std::vector<base::Address>& nodes, const std::string& token)
     : latest_(nodes.size()) {
   for (std::size_t node = 0; node < nodes.size(); ++node) {
     threads_.emplace_back([this, node, address = nodes[node], token](const std::stop_token& stop) {

@@ -34,7 +34,7 @@ using Statuses = std::vector<std::optional<NodeStatus>>;
 
 class StatusPoller {
  public:
-  StatusPoller(const std::vector<base::Address>& nodes, std::string token);
+  StatusPoller(const std::vector<base::Address>& nodes, const std::string& token);
   ~StatusPoller();
   StatusPoller(const StatusPoller&) = delete;
   StatusPoller& operator=(const StatusPoller&) = delete;

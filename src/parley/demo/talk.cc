@@ -81,7 +81,7 @@ class Talk::Ear final : public client::WatchHandler {
   Talk& talk_;
   const Speaker listener_;
   std::atomic<bool> is_made_ = false;  // the watch's thread may be quicker
-  client::Watch watch_;  // last: its thread uses the others
+  client::Watch watch_;                // last: its thread uses the others
 };
 
 Talk::Talk(TalkOptions options) : options_(std::move(options)) {}
