@@ -2,5 +2,11 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   esbuild: { jsx: 'automatic', jsxImportSource: 'preact' },
-  test: { include: ['test/**/*.test.ts', 'test/**/*.test.tsx'], exclude: ['test/look/**'], environment: 'node', testTimeout: 20_000 },
+  test: {
+    setupFiles: ['test/node_18.ts'],
+    include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
+    exclude: ['test/look/**'],
+    environment: 'node',
+    testTimeout: 20_000,
+  },
 });
