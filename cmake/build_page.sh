@@ -13,7 +13,7 @@ if [[ ! -f web/node_modules/.package-lock.json || web/package-lock.json -nt web/
   (cd web && npm ci --no-audit --no-fund --loglevel=error)
   touch web/node_modules/.package-lock.json
 fi
-newer=$([[ -f build/web/built ]] && find web proto/parley/v1 \( -name node_modules -o -path web/src/gen -o -path web/e2e -o -path web/test \) -prune \
+newer=$([[ -f build/web/built ]] && find web proto/parley/v1 \( -name node_modules -o -path web/src/gen -o -path web/e2e -o -path web/e2e-node -o -path web/test \) -prune \
   -o -type f -newer build/web/built -print -quit || echo all)
 [[ -n $newer || ! -f $dist/index.html ]] || exit 0
 touch build/web/building # what is changed from here on is newer than the result
