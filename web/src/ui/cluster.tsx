@@ -3,19 +3,21 @@ import { useEffect, useMemo } from 'preact/hooks';
 import type { ClusterNode, ClusterView, LeaderChange } from '../model/contract';
 import { ClusterChart } from './cluster_chart';
 import { BackIcon, CloseIcon } from './icons';
-import { roleName, verdictOf } from './lib/cluster_words';
+import { isUp, roleName, verdictOf } from './lib/cluster_words';
 import { clockSecondsLabel, dayLabel, dayNumber, durationLabel } from './lib/times';
 import { plural } from './lib/words';
 import { useView } from './view';
 
 const indexLabel = (index: bigint): string => index.toLocaleString('en');
+// Only the leader knows how far the others are, and of one that it never heard from it knows nothing.
+const isKnown = (node: ClusterNode): boolean => node.asked || node.matchIndex > 0n;
 const kHighLag = 100;                            // entries; a healthy follower is a few behind at most
 
 function NodeValues({ node, view }: { readonly node: ClusterNode; readonly view: ClusterView }) {
   return (
     <dl class="node-values">
-      <div><dt>Match</dt><dd>{indexLabel(node.matchIndex)}</dd></div>
-      <div><dt>Lag</dt><dd class={node.lag > kHighLag ? 'lag-high' : ''}>{node.lag.toLocaleString('en')}</dd></div>
+      <div><dt>Match</dt><dd>{isKnown(node) ? indexLabel(node.matchIndex) : '–'}</dd></div>
+      <div><dt>Lag</dt><dd class={isKnown(node) && node.lag > kHighLag ? 'lag-high' : ''}>{isKnown(node) ? node.lag.toLocaleString('en') : '–'}</dd></div>
       {node.asked && <div><dt>Applied</dt><dd>{indexLabel(view.appliedIndex)}</dd></div>}
       <div><dt>Last contact</dt><dd>{node.asked ? 'here' : node.lastContactMs === undefined ? '–' : `${durationLabel(node.lastContactMs)} ago`}</dd></div>
     </dl>
@@ -24,7 +26,7 @@ function NodeValues({ node, view }: { readonly node: ClusterNode; readonly view:
 
 function NodeCard({ node, view }: { readonly node: ClusterNode; readonly view: ClusterView }) {
   const leads = node.role === 'leader' && node.healthy;
-  const classes = ['node', leads ? 'node-leader' : '', node.healthy ? '' : 'node-down'].filter((name) => name !== '').join(' ');
+  const classes = ['node', leads ? 'node-leader' : '', isUp(node) ? '' : 'node-down'].filter((name) => name !== '').join(' ');
   return (
     <li class={classes} data-node={node.id}>
       <span class="node-id" aria-hidden="true">{node.id}</span>
@@ -35,7 +37,7 @@ function NodeCard({ node, view }: { readonly node: ClusterNode; readonly view: C
         <div class="node-addr">{node.httpAddr === '' ? node.peerAddr : node.httpAddr}</div>
       </div>
       <NodeValues node={node} view={view} />
-      <span class="node-state"><span class={node.healthy ? 'lamp lamp-live' : 'lamp lamp-warning'} />{node.healthy ? 'Healthy' : 'No contact'}</span>
+      <span class="node-state"><span class={node.healthy ? 'lamp lamp-live' : 'lamp lamp-warning'} />{node.healthy ? 'Healthy' : node.asked ? 'No majority' : 'No contact'}</span>
     </li>
   );
 }
@@ -56,7 +58,7 @@ function Change({ change, now }: { readonly change: LeaderChange; readonly now: 
     <li class="change">
       <time dateTime={change.at.toISOString()}>{today ? clockSecondsLabel(change.at) : dayLabel(change.at, now)}</time>
       <span>{change.leaderId === 0 ? 'No leader' : `Node ${String(change.leaderId)} took over`}, term {indexLabel(change.term)}</span>
-      <span class="change-gap">{change.gapMs === undefined ? <span class="vh">gap not known</span> : <><GapBar gapMs={change.gapMs} />{durationLabel(change.gapMs)}</>}</span>
+      <span class="change-gap">{change.gapMs === undefined ? <span class="vh">gap not known</span> : <><GapBar gapMs={change.gapMs} /><span class="gap-text">{durationLabel(change.gapMs)}</span></>}</span>
     </li>
   );
 }

@@ -36,23 +36,24 @@ function ChangeLine({ change, x, box, row }: { readonly change: LeaderChange; re
   const toLeft = x > box.width - box.right - 96;
   return (
     <g>
-      <path class="chart-change" d={`M${String(x)} ${String(box.top - 10)}V${String(box.height - box.bottom)}`} />
+      <path class="chart-change" d={`M${String(x)} ${String(4 + row * 14)}V${String(box.height - box.bottom)}`} />
       <circle class="chart-change-dot" cx={x} cy={box.height - box.bottom} r="3.5" />
-      <text class="chart-change-label" x={x + (toLeft ? -6 : 6)} y={box.top - 4 + row * 14} text-anchor={toLeft ? 'end' : 'start'}>{text}</text>
+      <text class="chart-change-label" x={x + (toLeft ? -6 : 6)} y={12 + row * 14} text-anchor={toLeft ? 'end' : 'start'}>{text}</text>
     </g>
   );
 }
 
 export function ClusterChart({ view, now }: { readonly view: ClusterView; readonly now: Date }) {
   const [element, width] = useWidth();
-  const box: Box = { width, height: kHeight, left: 34, right: 4, top: 28, bottom: 20 };
   const values = view.writesPerSecond;
   const ceiling = ceilingOf(values);
-  const floor = kHeight - box.bottom;
+  const frame: Box = { width, height: kHeight, left: 34, right: 4, top: 12, bottom: 20 };
+  const floor = kHeight - frame.bottom;
   const recent = view.leaderChanges
-    .map((change) => ({ change, x: momentX(change.at.getTime(), now.getTime(), box) }))
+    .map((change) => ({ change, x: momentX(change.at.getTime(), now.getTime(), frame) }))
     .filter((item): item is { change: LeaderChange; x: number } => item.x !== null)
     .slice(0, 4);
+  const box: Box = { ...frame, top: frame.top + 14 * recent.length };  // a line for each label above the bars
   return (
     <div class="chart">
       <div ref={element}>

@@ -82,12 +82,14 @@ function MessageView({ message, sender, beginsGroup, endsGroup, active, actions 
   else if (message.mark === 'queued' || message.mark === 'asking_again') classes.push('message-waiting');
   return (
     <article class={classes.join(' ')} data-key={message.key} tabIndex={active ? 0 : -1}>
-      <div class="bubble">
-        <span class="vh">{sender}: </span>
-        <Body text={message.body} />
-        <Meta message={message} />
+      <div class="line">
+        <div class="bubble">
+          <span class="vh">{sender}: </span>
+          <Body text={message.body} />
+          <Meta message={message} />
+        </div>
+        <Tools message={message} active={active} actions={actions} />
       </div>
-      <Tools message={message} active={active} actions={actions} />
       <After message={message} actions={actions} />
     </article>
   );

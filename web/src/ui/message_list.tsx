@@ -97,7 +97,7 @@ function Start({ timeline }: { readonly timeline: Timeline }) {
   const error = timeline.error.value;
   if (error !== null && timeline.messages.value.length === 0) return <div class="log-start" role="status">{error}</div>;
   if (loading === 'first') return <div class="log-edge">Loading…</div>;
-  if (timeline.hasOlder.value) return <div class="log-edge">{loading === 'older' ? 'Loading older messages…' : ''}</div>;
+  if (timeline.hasOlder.value) return <div class="log-edge">{error ?? (loading === 'older' ? 'Loading older messages…' : '')}</div>;
   return <div class="log-start"><Flag name={timeline.peer.value} size={56} gone={timeline.peerGone.value} />This is the beginning of your conversation with {timeline.peer.value}.</div>;
 }
 
@@ -111,6 +111,12 @@ function JumpButton({ jump, below }: { readonly jump: Jump; readonly below: numb
       <DownIcon />{count > 0 ? <><span class="badge">{badgeText(count)}</span>New messages</> : 'Newest'}
     </button>
   );
+}
+
+// How many were received behind a message. Where that one is gone, the newest alone is counted.
+function receivedAfter(messages: readonly ShownMessage[], key: string | null): number {
+  const at = messages.findIndex((message) => message.key === key);
+  return messages.slice(at < 0 ? -1 : at + 1).filter((message) => !message.mine).length;
 }
 
 export function MessageList({ timeline, actions }: MessageListProps) {
@@ -141,7 +147,8 @@ export function MessageList({ timeline, actions }: MessageListProps) {
       const added = last !== undefined && last.key !== newestKey.current;
       if (added && last.mine && last.id === undefined && !hasNewer) keeper.toEnd();
       else keeper.settle();
-      if (added && !last.mine && !hasNewer && !keeper.atEnd) setArrived((count) => count + 1);
+      const received = added ? receivedAfter(messages, newestKey.current) : 0;
+      if (received > 0 && !hasNewer && !keeper.atEnd) setArrived((count) => count + received);
     }
     newestKey.current = messages.at(-1)?.key ?? null;
   });
@@ -164,7 +171,7 @@ export function MessageList({ timeline, actions }: MessageListProps) {
     <div class="log-frame">
       <div ref={scroller} class="log" role="log" aria-live={announced ? 'polite' : 'off'} aria-relevant="additions" aria-label={`Messages with ${timeline.peer.value}`} tabIndex={0}
         onScroll={look} onKeyDown={walk.keys} onFocusIn={walk.focused}>
-        <div ref={content}>
+        <div ref={content} class="log-content">
           <Start timeline={timeline} />
           {rows.map((row) => <RowView key={row.key} row={row} peer={timeline.peer.value} active={walk.active} actions={actions} />)}
           {hasNewer && <div class="log-edge">{timeline.loading.value === 'newer' ? 'Loading newer messages…' : ''}</div>}

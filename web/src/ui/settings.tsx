@@ -28,7 +28,7 @@ function Appearance() {
   );
 }
 
-interface PasswordProblems { readonly old?: string; readonly next?: string; readonly form?: string }
+interface PasswordProblems { readonly old?: string; readonly next?: string; readonly form?: string; readonly done?: true }
 
 function ChangePassword() {
   const view = useView();
@@ -48,7 +48,7 @@ function ChangePassword() {
       if (outcome.ok) {
         setOld('');
         setNext('');
-        view.say('Password changed. Your other sessions have ended.');
+        setProblems({ done: true });
         return;
       }
       found = outcome.field === 'new_password' ? { next: outcome.message } : outcome.field === 'password' || outcome.reason === 'UNAUTHENTICATED' || outcome.reason === 'WRONG_PASSWORD' ? { old: outcome.message } : { form: outcome.message };
@@ -61,6 +61,7 @@ function ChangePassword() {
       <h3>Change password</h3>
       <form onSubmit={(event) => { void submit(event); }} noValidate>
         {problems.form !== undefined && <div class="notice notice-red" role="alert">{problems.form}</div>}
+        <div role="status">{problems.done === true && <div class="notice">Password changed. Your other sessions have ended.</div>}</div>
         <Field label="Current password" name="password" type="password" autocomplete="current-password" value={old} error={problems.old} focusRequest={problems.old !== undefined ? attempts : 0}
           change={(value) => { setOld(value); setProblems({}); }} />
         <Field label="New password" name="new-password" type="password" autocomplete="new-password" hint={kPasswordRule} value={next} error={problems.next}
@@ -113,12 +114,13 @@ export function Settings() {
   const view = useView();
   const session = view.app.session.value;
   const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<string | undefined>(undefined);
   const logOut = async (): Promise<void> => {
     setBusy(true);
     const outcome = await view.app.logOut();
     setBusy(false);
     if (outcome.ok) view.dialog.value = null;
-    else view.say(outcome.message);
+    else setProblem(outcome.message);
   };
   if (session.kind !== 'signed_in') return null;
   return (
@@ -130,6 +132,7 @@ export function Settings() {
             <span class="who-name">{session.name}</span>
             <button type="button" class="button button-small" disabled={busy} onClick={() => { void logOut(); }}>{busy ? 'Logging out…' : 'Log out'}</button>
           </div>
+          {problem !== undefined && <div class="notice notice-red" role="alert">{problem}</div>}
         </section>
         <Appearance />
         <ChangePassword />

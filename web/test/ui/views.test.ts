@@ -41,8 +41,8 @@ test('the banner says what is so, and nothing while writes work', () => {
 
 test('the verdict counts voters alone and says how many may still fail', () => {
   expect(verdictOf(clusterView())).toMatchObject({ tone: 'good', detail: 'Node 2 leads in term 7. 2 more may fail.' });
-  expect(verdictOf(clusterView({}, [1, 3]))).toMatchObject({ tone: 'warning', detail: 'Node 2 leads in term 7. None may fail now.' });
-  expect(verdictOf(clusterView({ writable: false, leaderId: 0 }, [1, 2, 3]))).toMatchObject({ headline: 'Read-only: no majority' });
+  expect(verdictOf(clusterView({}, [3, 4]))).toMatchObject({ tone: 'warning', detail: 'Node 2 leads in term 7. None may fail now.' });
+  expect(verdictOf(clusterView({ writable: false, leaderId: 0 }, [2, 3, 4]))).toMatchObject({ headline: 'Read-only: no majority' });
   expect(verdictOf(clusterView({ writable: false, leaderId: 0 }, [2]))).toMatchObject({ headline: 'Choosing a leader…' });
   expect(verdictOf(clusterView({ reachable: false })).headline).toBe('No node answers');
   const nodes = clusterView().nodes.map((node) => ({ ...node, voter: node.id < 5 }));

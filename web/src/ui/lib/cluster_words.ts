@@ -16,9 +16,14 @@ export interface Quorum {
   readonly needed: number;
 }
 
+// A node that answers is up, whatever it thinks of itself: without a majority it calls itself unhealthy.
+export function isUp(node: ClusterNode): boolean {
+  return node.healthy || node.asked;
+}
+
 export function quorumOf(nodes: readonly ClusterNode[]): Quorum {
   const voters = nodes.filter((node) => node.voter);
-  return { voters: voters.length, healthy: voters.filter((node) => node.healthy).length, needed: Math.floor(voters.length / 2) + 1 };
+  return { voters: voters.length, healthy: voters.filter(isUp).length, needed: Math.floor(voters.length / 2) + 1 };
 }
 
 function reserve(spare: number): string {
@@ -29,7 +34,7 @@ function reserve(spare: number): string {
 export function verdictOf(view: ClusterView | null): Verdict {
   if (view === null) return { tone: 'idle', headline: 'Asking a node…', detail: '' };
   const { voters, healthy, needed } = quorumOf(view.nodes);
-  const count = `${String(healthy)} of ${String(voters)} voters are healthy, ${String(needed)} are needed.`;
+  const count = `${String(healthy)} of ${String(voters)} voters are in contact, ${String(needed)} are needed.`;
   if (!view.reachable) return { tone: 'warning', headline: 'No node answers', detail: 'What stands here is the last that was heard.' };
   if (view.writable) {
     const headline = healthy === voters ? (voters === 1 ? 'The only node is healthy' : `All ${String(voters)} nodes are healthy`) : `Working: ${String(healthy)} of ${String(voters)} nodes are healthy`;
@@ -41,7 +46,7 @@ export function verdictOf(view: ClusterView | null): Verdict {
 }
 
 export function roleName(node: ClusterNode): string {
-  if (!node.healthy) return 'Down';
+  if (!isUp(node)) return 'Down';
   switch (node.role) {
     case 'leader': return 'Leader';
     case 'candidate': return 'Candidate';
