@@ -38,6 +38,11 @@ export class FakeBrowser {
     return new Tab(this, origin);
   }
 
+  // What its tabs know of the cluster.
+  get knownNodes(): number {
+    return (JSON.parse(this.values.get('parley.nodes') ?? '[]') as string[]).length;
+  }
+
   setOnline(online: boolean): void {
     this.online = online;
     for (const changed of this.onlineChanges) changed();

@@ -231,7 +231,7 @@ test('a session that was ended elsewhere is over here', async () => {
 test('nodes are learned, and a page whose node is dead starts through another', async () => {
   const first = openTab();
   await first.signIn('alice');
-  await until(() => cluster.nodes.every((node) => (first.app.session.value.kind === 'signed_in' ? node.origin !== '' : false)));
+  await until(() => browser.knownNodes === 3);
   first.close();
   cluster.node(0).state = 'down';
   const second = openTab();

@@ -19,7 +19,7 @@ const kNodesName = 'parley.nodes';
 const kMostFound = 50;
 const kMostSearchPages = 5;
 const kMaxGlobChars = 64;
-const kAskForNodes_ms = 5_000;
+const kAskForNodes_ms = 1_000;
 
 export interface RunningApp extends App {
   close(): void;
