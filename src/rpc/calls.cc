@@ -49,20 +49,20 @@ class UnaryCall {
     accept_unary(home_, method_);
     const FlatBytes bytes(request_);
     auto context = context_of(context_, home_.loop);
-    auto& service = home_.service;
+    auto& target = home_.target;
     const auto method = method_.id;
     // Whoever answers may be another thread: the call goes back to its own.
-    service.call(method, bytes.view(), std::move(context),
-                 [self = std::move(self)](base::Result<std::string> result) mutable {
-                   auto loop = self->home_.loop;
-                   if (loop->on_own_thread()) {
-                     finish(std::move(self), std::move(result));
-                   } else {
-                     loop->post([self = std::move(self), result = std::move(result)]() mutable {
-                       finish(std::move(self), std::move(result));
-                     });
-                   }
-                 });
+    target.call(method, bytes.view(), std::move(context),
+                [self = std::move(self)](base::Result<std::string> result) mutable {
+                  auto loop = self->home_.loop;
+                  if (loop->on_own_thread()) {
+                    finish(std::move(self), std::move(result));
+                  } else {
+                    loop->post([self = std::move(self), result = std::move(result)]() mutable {
+                      finish(std::move(self), std::move(result));
+                    });
+                  }
+                });
   }
 
   static void finish(std::unique_ptr<UnaryCall> self, base::Result<std::string> result) {
@@ -120,7 +120,7 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
                                                 home_.options.max_queued_size_bytes, std::move(wake));
     const FlatBytes bytes(request_);
     // A stream has no end of its own: a deadline of the caller's is kept by gRPC.
-    handle_ = home_.service.open(method_.id, bytes.view(), context_of(context_, home_.loop), outbox_);
+    handle_ = home_.target.open(method_.id, bytes.view(), context_of(context_, home_.loop), outbox_);
     request_.Clear();
   }
 

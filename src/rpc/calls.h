@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include "rpc/completion_loop.h"
 #include "rpc/raw_service.h"
@@ -11,9 +12,20 @@
 
 namespace parley::rpc {
 
+// Who answers calls. Any thread calls it; no call blocks.
+class CallTarget {
+ public:
+  virtual ~CallTarget() = default;
+  virtual void call(service::MethodId method, std::string_view request, service::CallContext context,
+                    service::ReplyCallback done) = 0;
+  [[nodiscard]] virtual std::unique_ptr<service::StreamHandle> open(
+      service::MethodId method, std::string_view request, service::CallContext context,
+      std::shared_ptr<service::ReplyStream> stream) = 0;
+};
+
 // What calls need of their server. Outlives them.
 struct CallHome {
-  service::Service& service;
+  CallTarget& target;
   std::shared_ptr<CompletionLoop> loop;
   grpc::ServerCompletionQueue* queue = nullptr;  // the loop's
   const ServerOptions& options;

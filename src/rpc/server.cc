@@ -2,17 +2,20 @@
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/health_check_service_interface.h>
 
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <set>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "rpc/calls.h"
 #include "rpc/completion_loop.h"
+#include "rpc/health.h"
 #include "rpc/raw_service.h"
 
 namespace parley::rpc {
@@ -24,15 +27,12 @@ constexpr std::size_t kMaxServerMemoryBytes = 512UL * 1024 * 1024;
 
 void set_up_plugins() {
   static std::once_flag once;
-  std::call_once(once, [] {
-    grpc::EnableDefaultHealthCheckService(true);
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  });
+  std::call_once(once, [] { grpc::reflection::InitProtoReflectionServerBuilderPlugin(); });
 }
 
 void set_limits(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
-  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);  // of health and reflection
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);  // of reflection
   builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 2);
   builder.SetResourceQuota(grpc::ResourceQuota("parley.clients").Resize(kMaxServerMemoryBytes));
@@ -46,6 +46,32 @@ void set_limits(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
 }
 
+class ServiceTarget : public CallTarget {
+ public:
+  explicit ServiceTarget(service::Service& service) : service_(service) {}
+
+  void call(service::MethodId method, std::string_view request, service::CallContext context,
+            service::ReplyCallback done) override {
+    service_.call(method, request, std::move(context), std::move(done));
+  }
+  [[nodiscard]] std::unique_ptr<service::StreamHandle> open(
+      service::MethodId method, std::string_view request, service::CallContext context,
+      std::shared_ptr<service::ReplyStream> stream) override {
+    return service_.open(method, request, std::move(context), std::move(stream));
+  }
+
+ private:
+  service::Service& service_;
+};
+
+std::set<std::string, std::less<>> service_names() {
+  std::set<std::string, std::less<>> names;
+  for (const auto& method : service::methods()) {
+    names.emplace(method.service);
+  }
+  return names;
+}
+
 }  // namespace
 
 struct Server::State {
@@ -54,6 +80,10 @@ struct Server::State {
   ServerOptions options;
   std::map<std::string_view, RawService> raw;  // one for each name: reflection tells one name of each
   std::vector<AcceptedMethod> methods;
+  RawService raw_health;
+  std::vector<AcceptedMethod> health_methods = Health::add_methods(raw_health);
+  Health health{service_names()};
+  std::optional<ServiceTarget> target;
   std::vector<std::shared_ptr<CompletionLoop>> loops;
   std::vector<grpc::ServerCompletionQueue*> queues;  // the loops'
   std::unique_ptr<grpc::Server> server;
@@ -70,17 +100,34 @@ struct Server::State {
     }
   }
 
-  void begin_accepting(service::Service& service) {
-    for (std::size_t i = 0; i < loops.size(); ++i) {
-      const CallHome home{service, loops[i], queues[i], options};
-      for (const auto& method : methods) {
-        if (service::info(method.id).kind == service::MethodKind::unary) {
-          accept_unary(home, method);
-        } else {
-          accept_stream(home, method);
-        }
+  // Health is answered from the start, by the first loop.
+  void begin_health() {
+    const CallHome home{health, loops.front(), queues.front(), options};
+    for (const auto& method : health_methods) {
+      if (Health::is_stream(method.id)) {
+        accept_stream(home, method);
+      } else {
+        accept_unary(home, method);
       }
-      loops[i]->start();
+    }
+    for (const auto& loop : loops) {
+      loop->start();
+    }
+  }
+
+  void begin_accepting(service::Service& service) {
+    target.emplace(service);
+    auto queue = queues.begin();
+    for (const auto& loop : loops) {
+      loop->post([this, home = CallHome{*target, loop, *queue++, options}] {
+        for (const auto& method : methods) {
+          if (service::info(method.id).kind == service::MethodKind::unary) {
+            accept_unary(home, method);
+          } else {
+            accept_stream(home, method);
+          }
+        }
+      });
     }
   }
 };
@@ -96,6 +143,7 @@ std::expected<std::unique_ptr<Server>, std::string> Server::listen(ServerOptions
   for (auto& [name, raw] : state->raw) {
     builder.RegisterService(&raw);
   }
+  builder.RegisterService(&state->raw_health);
   for (std::size_t i = 0; i < std::max<std::size_t>(state->options.threads, 1); ++i) {
     auto queue = builder.AddCompletionQueue();
     state->queues.push_back(queue.get());
@@ -106,9 +154,7 @@ std::expected<std::unique_ptr<Server>, std::string> Server::listen(ServerOptions
     return std::unexpected("cannot listen for clients on " + base::to_string(state->options.listen) +
                            ": the address is in use, or not one of this machine");
   }
-  if (auto* health = state->server->GetHealthCheckService(); health != nullptr) {
-    health->SetServingStatus(false);
-  }
+  state->begin_health();
   return std::unique_ptr<Server>(new Server(std::move(state)));
 }
 
@@ -120,18 +166,14 @@ std::uint16_t Server::port() const { return static_cast<std::uint16_t>(state_->p
 
 void Server::serve(service::Service& service) {
   state_->begin_accepting(service);
-  if (auto* health = state_->server->GetHealthCheckService(); health != nullptr) {
-    health->SetServingStatus(true);
-  }
+  state_->health.set_serving(true);
 }
 
 void Server::stop(std::chrono::milliseconds grace) {
   if (std::exchange(state_->stopped, true)) {
     return;
   }
-  if (auto* health = state_->server->GetHealthCheckService(); health != nullptr) {
-    health->Shutdown();
-  }
+  state_->health.end();
   state_->server->Shutdown(std::chrono::system_clock::now() + grace);
   for (const auto& loop : state_->loops) {
     loop->stop();

@@ -11,10 +11,13 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <random>
 #include <thread>
 
 #include "base/limits.h"
+#include "parley/internal/v1/grpc_health.grpc.pb.h"
 #include "parley/v1/api.grpc.pb.h"
 #include "rpc/server.h"
 #include "service/error_codec.h"
@@ -189,6 +192,60 @@ TEST_F(RpcServer, HealthSaysServing) {
   std::string answer;
   ASSERT_TRUE(call_raw("/grpc.health.v1.Health/Check", "", &answer).ok());
   EXPECT_EQ(answer, "\x08\x01");
+}
+
+grpc::Status check_health(const std::shared_ptr<grpc::Channel>& channel, const std::string& service,
+                          grpc::health::v1::HealthCheckResponse& response) {
+  const auto health = grpc::health::v1::Health::NewStub(channel);
+  grpc::ClientContext context;
+  grpc::health::v1::HealthCheckRequest request;
+  request.set_service(service);
+  return health->Check(&context, request, &response);
+}
+
+TEST_F(RpcServer, HealthKnowsTheNamesOfTheServices) {
+  using grpc::health::v1::HealthCheckResponse;
+  HealthCheckResponse response;
+  ASSERT_TRUE(check_health(channel_, "parley.v1.MessageService", response).ok());
+  EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
+  EXPECT_EQ(check_health(channel_, "parley.v1.NoService", response).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(RpcServer, WhoWatchesHealthIsToldOfTheEnd) {
+  using grpc::health::v1::HealthCheckResponse;
+  const auto health = grpc::health::v1::Health::NewStub(channel_);
+  grpc::ClientContext context;
+  grpc::ClientContext context_of_unknown;
+  grpc::health::v1::HealthCheckRequest request;
+  const auto watch = health->Watch(&context, request);
+  request.set_service("parley.v1.NoService");
+  const auto unknown = health->Watch(&context_of_unknown, request);
+  HealthCheckResponse response;
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
+  ASSERT_TRUE(unknown->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::SERVICE_UNKNOWN);
+  std::thread stopping([this] { server_->stop(10s); });
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
+  EXPECT_FALSE(watch->Read(&response));
+  EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_FALSE(unknown->Read(&response));
+  EXPECT_EQ(unknown->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  stopping.join();
+}
+
+// gRPC's callback services bring threads of their own, which poll the sockets of all others.
+TEST_F(RpcServer, NoThreadOfCallbacksPollsTheSockets) {
+  grpc::health::v1::HealthCheckResponse response;
+  ASSERT_TRUE(check_health(channel_, "", response).ok());
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream file(task.path() / "comm");
+    std::string name;
+    std::getline(file, name);
+    EXPECT_NE(name, "nexting_thread");
+  }
 }
 
 TEST_F(RpcServer, RequestsThatAreTooLarge) {
