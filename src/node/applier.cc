@@ -94,12 +94,17 @@ bool Applier::apply_one(ApplyItem& item) {
 void Applier::answer() {
   executed_since_answer_ = 0;
   publish_events();
+  bool has_replied = false;
   for (auto& [writer, result] : std::exchange(results_, {})) {
     if (auto* write = std::get_if<PendingWritePtr>(&writer)) {
       (*write)->done(std::move(result));
     } else if (const auto* remote = std::get_if<RemoteWriter>(&writer)) {
       outlet_.reply(*remote, std::move(result));
+      has_replied = true;
     }
+  }
+  if (has_replied) {
+    outlet_.replied();
   }
 }
 

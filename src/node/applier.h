@@ -40,6 +40,8 @@ class ApplyOutlet {
  public:
   virtual ~ApplyOutlet() = default;
   virtual void reply(const RemoteWriter& writer, chat::CommandResult result) = 0;
+  // After several replies: they may leave together.
+  virtual void replied() = 0;
   // Their entries are in the log, but this node cannot run them.
   virtual void give_back(std::vector<PendingWritePtr> writes, std::vector<RemoteWriter> remote) = 0;
   // In order of position, each position once in the life of this process.

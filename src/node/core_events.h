@@ -17,8 +17,8 @@ namespace parley::node {
 
 struct PeerSaid {
   raft::Member from;
-  PeerMessage message;
-  Place place;  // in the bounded number of messages that wait
+  std::vector<PeerMessage> messages;  // that came together, in order
+  Place place;                        // of them all, in the bounded number of messages that wait
 };
 struct HelloHeard {
   Hello hello;

@@ -15,6 +15,9 @@ constexpr std::chrono::milliseconds kPublishEvery{50};
 constexpr std::chrono::milliseconds kAnnounceCheck{1000};
 constexpr std::chrono::seconds kAnnounceDeadline{10};
 constexpr std::chrono::milliseconds kHealthyWithin{1000};
+// A batch that takes longer (a slow disk, a far majority) is not waited for: the next goes beside it.
+constexpr std::chrono::milliseconds kLongestGathering{2};
+constexpr std::size_t kMostGathered = 1024;
 
 std::optional<std::uint32_t> elapsed_ms(SteadyTime since, SteadyTime now) {
   const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now - since).count();
@@ -57,8 +60,41 @@ CoreLoop::CoreLoop(raft::Core core, std::optional<raft::Founding> founding, chat
 }
 
 SteadyTime CoreLoop::next_wakeup() const {
-  const auto wanted = log_.next_wakeup();
-  return wanted ? std::min(*wanted, next_tick_) : next_tick_;
+  SteadyTime next = next_tick_;
+  if (const auto wanted = log_.next_wakeup()) {
+    next = std::min(next, *wanted);
+  }
+  if (gathering_since_) {
+    next = std::min(next, *gathering_since_ + kLongestGathering);
+  }
+  return next;
+}
+
+bool CoreLoop::gathers() const { return log_.has_batch_under_way(); }
+
+// One batch at a time, as large as what came meanwhile: it costs each node a sync, five wake-ups and four
+// messages, however small it is. A follower sends its clients' writes with its answer to the batch, in the
+// same frame, so that they are with the leader when that begins the next one.
+void CoreLoop::release_gathered() {
+  if (gathered_.empty()) {
+    return;
+  }
+  if (!gathering_since_) {
+    gathering_since_ = now_;
+  }
+  const bool waits_too_long = now_ - *gathering_since_ >= kLongestGathering;
+  if (gathers() && !waits_too_long && gathered_.size() < kMostGathered) {
+    return;
+  }
+  gathering_since_.reset();
+  for (Gathered& gathered : std::exchange(gathered_, {})) {
+    if (auto* write = std::get_if<PendingWritePtr>(&gathered)) {
+      writes_.submit(std::move(*write), now_);
+    } else {
+      const auto& [origin, forward] = std::get<GatheredForward>(gathered);
+      writes_.on_forward(origin, forward, now_);
+    }
+  }
 }
 
 void CoreLoop::turn(std::deque<CoreEvent> events, SteadyTime now) {
@@ -70,17 +106,19 @@ void CoreLoop::turn(std::deque<CoreEvent> events, SteadyTime now) {
     next_tick_ = now_ + options_.tick;
     tick();
   }
+  release_gathered();
   reads_.ask(now_);
   log_.applied(base::Position(progress_.applied.load(std::memory_order_acquire)));
   take_output();
   founded();
   offer_work();
+  ports_.flush();
   publish_status(false);
 }
 
 // ---- events ----
 
-void CoreLoop::on(PendingWritePtr& write) { writes_.submit(std::move(write), now_); }
+void CoreLoop::on(PendingWritePtr& write) { gathered_.emplace_back(std::move(write)); }
 
 void CoreLoop::on(PendingRead& read) {
   if (!cannot_apply_.empty()) {
@@ -93,13 +131,19 @@ void CoreLoop::on(PendingRead& read) {
 
 void CoreLoop::on(PeerSaid& said) {
   heard_at_[said.from.id] = now_;
-  if (auto* raft_message = std::get_if<RaftMessage>(&said.message)) {
-    on_raft(said.from, *raft_message);
-  } else if (const auto* forward = std::get_if<ForwardWrite>(&said.message)) {
-    writes_.on_forward(said.from, *forward, now_);
-  } else if (auto* reply = std::get_if<ForwardReply>(&said.message)) {
-    writes_.on_reply(said.from, std::move(*reply), now_);
-  } else if (auto* offer = std::get_if<FoundingOffer>(&said.message)) {
+  for (PeerMessage& message : said.messages) {
+    on_message(said.from, message);
+  }
+}
+
+void CoreLoop::on_message(const raft::Member& from, PeerMessage& message) {
+  if (auto* raft_message = std::get_if<RaftMessage>(&message)) {
+    on_raft(from, *raft_message);
+  } else if (auto* forward = std::get_if<ForwardWrite>(&message)) {
+    gathered_.emplace_back(GatheredForward{from, std::move(*forward)});
+  } else if (auto* reply = std::get_if<ForwardReply>(&message)) {
+    writes_.on_reply(from, std::move(*reply), now_);
+  } else if (auto* offer = std::get_if<FoundingOffer>(&message)) {
     if (log_.core().last_index().is_none() && founder_.takes(offer->founding)) {
       founding_ = std::move(offer->founding);
       log_.found(*founding_);
@@ -274,7 +318,7 @@ void CoreLoop::keep_house() {
     return;
   }
   housekeeping_.reset();
-  if (!log_.status().can_commit || !writes_.is_idle() || !cannot_apply_.empty()) {
+  if (!log_.status().can_commit || !writes_.is_idle() || !gathered_.empty() || !cannot_apply_.empty()) {
     return;
   }
   if (progress_.has_sweep_work.load(std::memory_order_relaxed)) {
@@ -439,6 +483,11 @@ void CoreLoop::publish_status(bool at_once) {
 }
 
 void CoreLoop::stop() {
+  for (Gathered& gathered : std::exchange(gathered_, {})) {
+    if (auto* write = std::get_if<PendingWritePtr>(&gathered)) {
+      fail(**write, base::Code::unavailable, "SHUTTING_DOWN", "This node is shutting down.");
+    }
+  }
   writes_.stop();
   reads_.stop();
   for (ReadyReads& group : unoffered_.ready) {

@@ -38,6 +38,8 @@ class CorePorts {
  public:
   virtual ~CorePorts() = default;
   [[nodiscard]] virtual bool send(base::NodeId to, PeerMessage message) = 0;
+  // After all that a turn sends.
+  virtual void flush() = 0;
   [[nodiscard]] virtual bool store(raft::StorageBatch& batch) = 0;
   [[nodiscard]] virtual bool fetch(raft::FetchRequest& request) = 0;
   // False, and the batch untouched: the queue is full, offer it again.
@@ -72,6 +74,8 @@ class CoreLoop final : private RaftWorld {
 
   void turn(std::deque<CoreEvent> events, SteadyTime now);
   [[nodiscard]] SteadyTime next_wakeup() const;
+  // A batch is under way: writes that come now wait for its end, or for next_wakeup(), and go together.
+  [[nodiscard]] bool gathers() const;
   // Answers everything that waits. Nothing may be called after it.
   void stop();
 
@@ -94,7 +98,9 @@ class CoreLoop final : private RaftWorld {
   void on(CannotApply& cannot);
   void on(NodesKnown& known);
   void on(PrepareStop& prepare);
+  void on_message(const raft::Member& from, PeerMessage& message);
   void on_raft(const raft::Member& from, const RaftMessage& message);
+  void release_gathered();
   void note_stamps(const std::vector<raft::Entry>& entries);
   void tick();
   void found();
@@ -125,6 +131,14 @@ class CoreLoop final : private RaftWorld {
   AddressBook addresses_;
   LeadershipLog leadership_;
 
+  struct GatheredForward {
+    raft::Member origin;
+    ForwardWrite forward;
+  };
+  using Gathered = std::variant<PendingWritePtr, GatheredForward>;
+
+  std::deque<Gathered> gathered_;              // in the order of arrival
+  std::optional<SteadyTime> gathering_since_;  // something is in gathered_
   LogStatus status_;
   std::optional<raft::Founding> founding_;       // entry 1, stored or about to be
   std::vector<PeerAddresses> peers_;             // what the transport was told last

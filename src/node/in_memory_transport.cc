@@ -301,9 +301,7 @@ void InMemoryTransport::take(InMemoryPacket& packet) {
       }
       auto messages = decode_frame(packet.bytes);
       base::ensure(messages.has_value(), "a frame of our own decodes");
-      for (PeerMessage& message : *messages) {
-        handler_->on_message(from->second, std::move(message));
-      }
+      handler_->on_messages(from->second, std::move(*messages));
       return;
     }
     case PacketKind::closed:

@@ -60,6 +60,7 @@ class InMemoryTransport final : public Transport {
   void set_hello(Hello hello) override;
   void set_peers(std::vector<PeerAddresses> peers) override;
   [[nodiscard]] bool send(base::NodeId to, PeerMessage message) override;
+  void flush() override {}
 
  private:
   using EndpointPtr = std::shared_ptr<InMemoryEndpoint>;

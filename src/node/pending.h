@@ -27,14 +27,15 @@ class Places {
   Places(const Places&) = delete;
   Places& operator=(const Places&) = delete;
 
-  [[nodiscard]] bool try_take() {
-    if (taken_.fetch_add(1, std::memory_order_relaxed) < capacity_) {
+  // All of them if there is room for one: a frame of messages is taken whole.
+  [[nodiscard]] bool try_take(std::size_t count = 1) {
+    if (taken_.fetch_add(count, std::memory_order_relaxed) < capacity_) {
       return true;
     }
-    taken_.fetch_sub(1, std::memory_order_relaxed);
+    taken_.fetch_sub(count, std::memory_order_relaxed);
     return false;
   }
-  void give_back() { taken_.fetch_sub(1, std::memory_order_relaxed); }
+  void give_back(std::size_t count = 1) { taken_.fetch_sub(count, std::memory_order_relaxed); }
   [[nodiscard]] std::size_t taken() const { return taken_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
 
@@ -43,31 +44,34 @@ class Places {
   std::atomic<std::size_t> taken_{0};
 };
 
-// One place, given back when destroyed.
+// One place or several, given back when destroyed.
 class Place {
  public:
   Place() = default;
   // Nothing: all are taken.
-  [[nodiscard]] static std::optional<Place> take(const std::shared_ptr<Places>& places) {
-    if (!places->try_take()) {
+  [[nodiscard]] static std::optional<Place> take(const std::shared_ptr<Places>& places,
+                                                 std::size_t count = 1) {
+    if (!places->try_take(count)) {
       return std::nullopt;
     }
-    return Place(places);
+    return Place(places, count);
   }
-  Place(Place&& other) noexcept : places_(std::move(other.places_)) {}
+  Place(Place&& other) noexcept : places_(std::move(other.places_)), count_(other.count_) {}
   Place& operator=(Place&& other) noexcept {
     std::swap(places_, other.places_);
+    std::swap(count_, other.count_);
     return *this;
   }
   ~Place() {
     if (places_) {
-      places_->give_back();
+      places_->give_back(count_);
     }
   }
 
  private:
-  explicit Place(std::shared_ptr<Places> places) : places_(std::move(places)) {}
+  Place(std::shared_ptr<Places> places, std::size_t count) : places_(std::move(places)), count_(count) {}
   std::shared_ptr<Places> places_;
+  std::size_t count_ = 0;
 };
 
 // A write that a client of this node waits for.

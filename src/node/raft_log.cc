@@ -158,6 +158,11 @@ void RaftLog::campaign_if_alone() {
   }
 }
 
+bool RaftLog::has_batch_under_way() const {
+  return !on_the_way_.empty() ||
+         (core_.role() == raft::Role::leader && core_.commit_index() < core_.last_index());
+}
+
 void RaftLog::offer_batches() {
   while (!unoffered_batches_.empty() && world_.store(unoffered_batches_.front())) {
     unoffered_batches_.pop_front();

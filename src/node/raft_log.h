@@ -51,6 +51,9 @@ class RaftLog final : public OrderedLog {
   // Where nobody else could lead, nobody need be waited for.
   void campaign_if_alone();
 
+  // A leader's entries that are not committed yet, or any node's that are not on its disk yet.
+  [[nodiscard]] bool has_batch_under_way() const;
+
   // Everything that came of it: to the world, and to the rest of the node.
   [[nodiscard]] LogOutput take_output(SteadyTime now);
   // When it wants tick() or take_output() though nothing happened; nothing: with the next tick.

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/ensure.h"
+#include "node/core_inbox.h"
 #include "node/core_loop.h"
 #include "node/disk_writer.h"
 #include "node/log_fetcher.h"
@@ -70,7 +71,7 @@ class RunningReplica final : public Replica,
  private:
   // PeerHandler
   [[nodiscard]] std::expected<void, std::string> on_hello(const Hello& hello) override;
-  void on_message(const raft::Member& from, PeerMessage message) override;
+  void on_messages(const raft::Member& from, std::vector<PeerMessage> messages) override;
   void on_link_up(const raft::Member& peer) override;
   void on_link_down(const raft::Member& peer, LinkLoss why) override;
   void on_refused(base::NodeId peer, const std::string& reason) override;
@@ -79,6 +80,7 @@ class RunningReplica final : public Replica,
   [[nodiscard]] bool send(base::NodeId to, PeerMessage message) override {
     return transport_.send(to, std::move(message));
   }
+  void flush() override { transport_.flush(); }
   [[nodiscard]] bool store(raft::StorageBatch& batch) override { return disk_.store(batch); }
   [[nodiscard]] bool fetch(raft::FetchRequest& request) override { return fetcher_.fetch(request); }
   [[nodiscard]] bool apply(ApplyBatch& batch) override;
@@ -92,6 +94,7 @@ class RunningReplica final : public Replica,
   // ApplyOutlet
   void reply(const RemoteWriter& writer, chat::CommandResult result) override;
   void give_back(std::vector<PendingWritePtr> writes, std::vector<RemoteWriter> remote) override;
+  void replied() override { transport_.flush(); }
   void publish(base::Position applied, std::vector<chat::SharedEvent> events) override {
     hub_.publish(applied, std::move(events));
   }
@@ -137,7 +140,7 @@ class RunningReplica final : public Replica,
   Freshness freshness_;
   ApplyProgress progress_;
   Admission admission_;
-  base::BoundedQueue<CoreEvent> core_queue_;
+  CoreInbox inbox_;
   base::BoundedQueue<ApplyWork> apply_queue_;
   ReaderPool readers_;
   WatchHub hub_;
@@ -164,7 +167,7 @@ RunningReplica::RunningReplica(ReplicaOptions options, OpenedFolder folder, Tran
       read_places_(std::make_shared<Places>(options_.limits.max_reads)),
       message_places_(std::make_shared<Places>(options_.limits.max_peer_messages)),
       admission_(self_, options_.founders, folder_.cluster_id(), {}),
-      core_queue_("core", kCoreQueue),
+      inbox_(kCoreQueue),
       apply_queue_("apply", kApplyQueue),
       readers_(folder_.state_options, options_.limits.reader_threads, options_.limits.max_reads, freshness_),
       hub_(*this, options_.limits.watch, folder_.applied()),
@@ -229,10 +232,10 @@ raft::Core RunningReplica::make_core() {
 void RunningReplica::run_core() {
   name_this_thread("core");
   while (!is_ending_) {
-    auto events = core_queue_.pop_all_until(loop_.next_wakeup());
-    loop_.turn(std::move(events), steady_now());
+    inbox_.wait_until(loop_.next_wakeup(), loop_.gathers());
+    loop_.turn(inbox_.take(), steady_now());
   }
-  for (CoreEvent& event : core_queue_.pop_all_until(steady_now())) {
+  for (CoreEvent& event : inbox_.take()) {
     if (auto* write = std::get_if<PendingWritePtr>(&event)) {
       fail(**write, base::Code::unavailable, "SHUTTING_DOWN", "This node is shutting down.");
     } else if (auto* read = std::get_if<PendingRead>(&event)) {
@@ -292,7 +295,7 @@ void RunningReplica::end(bool orderly) {
   }
   transport_.stop();
   // Closed first: once the core thread sees that it is to end, nothing can come any more that nobody answers.
-  core_queue_.close();
+  inbox_.close();
   is_ending_ = true;
   core_thread_.join();
   if (orderly) {
@@ -310,7 +313,7 @@ void RunningReplica::end(bool orderly) {
 void RunningReplica::post(CoreEvent event) {
   // The disk and the fetcher wait for room; the core never waits for them. A closed queue: the node is
   // ending.
-  [[maybe_unused]] const bool posted = core_queue_.push_waiting(std::move(event));
+  [[maybe_unused]] const bool posted = inbox_.push_waiting(std::move(event));
 }
 
 // ---- ChatNode ----
@@ -337,7 +340,7 @@ void RunningReplica::write(chat::Command command, Deadline deadline, WriteCallba
   pending->place = std::move(*place);
   pending->command = base::Payload(chat::encode(command));
   CoreEvent event = std::move(pending);
-  if (!core_queue_.try_push(std::move(event))) {
+  if (!inbox_.try_push(std::move(event), CoreInbox::Urgency::gathers)) {
     fail(*std::get<PendingWritePtr>(event), base::Code::unavailable, "SHUTTING_DOWN",
          "This node is shutting down.");
   }
@@ -365,7 +368,7 @@ void RunningReplica::read(ReadMode mode, Deadline deadline, ReadCallback done) {
     return;
   }
   CoreEvent event = std::move(pending);
-  if (!core_queue_.try_push(std::move(event))) {
+  if (!inbox_.try_push(std::move(event), CoreInbox::Urgency::urgent)) {
     fail(std::get<PendingRead>(event), base::Code::unavailable, "SHUTTING_DOWN",
          "This node is shutting down.");
   }
@@ -409,12 +412,19 @@ std::expected<void, std::string> RunningReplica::on_hello(const Hello& hello) {
   return admitted;
 }
 
-void RunningReplica::on_message(const raft::Member& from, PeerMessage message) {
-  auto place = Place::take(message_places_);
+void RunningReplica::on_messages(const raft::Member& from, std::vector<PeerMessage> messages) {
+  auto place = Place::take(message_places_, messages.size());
   if (!place) {
     return;
   }
-  post(PeerSaid{from, std::move(message), std::move(*place)});
+  const auto is_forward = [](const PeerMessage& message) {
+    return std::holds_alternative<ForwardWrite>(message);
+  };
+  const auto urgency =
+      std::ranges::all_of(messages, is_forward) ? CoreInbox::Urgency::gathers : CoreInbox::Urgency::urgent;
+  CoreEvent event = PeerSaid{from, std::move(messages), std::move(*place)};
+  // Full or closed: lost messages are part of the protocol.
+  [[maybe_unused]] const bool posted = inbox_.try_push(std::move(event), urgency);
 }
 
 void RunningReplica::on_link_up(const raft::Member& peer) { post(LinkUp{peer}); }
@@ -497,7 +507,7 @@ void RunningReplica::reply(const RemoteWriter& writer, chat::CommandResult resul
 
 void RunningReplica::give_back(std::vector<PendingWritePtr> writes, std::vector<RemoteWriter> remote) {
   CoreEvent event = GivenBack{std::move(writes), std::move(remote)};
-  if (core_queue_.push_waiting(std::move(event))) {
+  if (inbox_.push_waiting(std::move(event))) {
     return;
   }
   for (PendingWritePtr& write : std::get<GivenBack>(event).writes) {

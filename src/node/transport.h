@@ -46,8 +46,8 @@ class PeerHandler {
   [[nodiscard]] virtual std::expected<void, std::string> on_hello(const Hello& hello) = 0;
   // The node dialled as `peer` refused this node's Hello, and why. May be repeated with each attempt.
   virtual void on_refused(base::NodeId peer, const std::string& reason) = 0;
-  // `from` said so in the Hello of this connection. Never a Hello.
-  virtual void on_message(const raft::Member& from, PeerMessage message) = 0;
+  // What came together, in order; never a Hello. `from` said who it is in the Hello of this connection.
+  virtual void on_messages(const raft::Member& from, std::vector<PeerMessage> messages) = 0;
   // This node's link to `peer` can be used: what is sent from now on goes there.
   virtual void on_link_up(const raft::Member& peer) = 0;
   // What was sent to `peer` since on_link_up may not have arrived, and nothing of it will arrive any more
@@ -71,8 +71,10 @@ class Transport {
   // peer is named; those that are no longer named are disconnected. This node itself is ignored.
   virtual void set_peers(std::vector<PeerAddresses> peers) = 0;
   // False: not sent and never will be (no link to this peer, or its queue is full: bounded in messages and
-  // bytes). True: queued in order; lost if the link goes down.
+  // bytes). True: queued in order; lost if the link goes down. It may leave at once, and does with flush().
   [[nodiscard]] virtual bool send(base::NodeId to, PeerMessage message) = 0;
+  // What was sent together leaves together.
+  virtual void flush() = 0;
 };
 
 }  // namespace parley::node

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "node/peer_codec.h"
 #include "rpc/bytes.h"
@@ -66,16 +67,21 @@ std::optional<std::string> AcceptedPeer::take_frame(std::string_view bytes) {
     home_.context.tell_once("a frame on the peer port cannot be read: " + messages.error());
     return "the frame cannot be read: " + messages.error();
   }
+  std::vector<node::PeerMessage> said;
+  said.reserve(messages->size());
   for (auto& message : *messages) {
     if (const auto* hello = std::get_if<node::Hello>(&message)) {
       if (auto why = take_hello(*hello)) {
         return why;
       }
     } else if (from_) {
-      home_.context.handler->on_message(*from_, std::move(message));
+      said.push_back(std::move(message));
     } else {
       return "a connection begins with a Hello";
     }
+  }
+  if (!said.empty()) {
+    home_.context.handler->on_messages(*from_, std::move(said));
   }
   return std::nullopt;
 }

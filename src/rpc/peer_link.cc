@@ -10,15 +10,20 @@
 
 namespace parley::rpc {
 
-PeerQueue::Pushed PeerQueue::push(node::PeerMessage message) {
+bool PeerQueue::push(node::PeerMessage message) {
   const std::size_t size_bytes = node::estimated_size_bytes(message);
   const std::scoped_lock lock(mutex_);
   if (!is_up_ || messages_.size() >= max_messages_ || size_bytes_ + size_bytes > max_size_bytes_) {
-    return {};
+    return false;
   }
   size_bytes_ += size_bytes;
   messages_.emplace_back(std::move(message), size_bytes);
-  return {.taken = true, .wake = !std::exchange(is_awake_, true)};
+  return true;
+}
+
+bool PeerQueue::wants_wake() {
+  const std::scoped_lock lock(mutex_);
+  return !messages_.empty() && !std::exchange(is_awake_, true);
 }
 
 std::vector<node::PeerMessage> PeerQueue::take_frame() {

@@ -21,12 +21,11 @@ class PeerQueue {
   explicit PeerQueue(const PeerTransportOptions& options)
       : max_messages_(options.max_queued_messages), max_size_bytes_(options.max_queued_size_bytes) {}
 
-  struct Pushed {
-    bool taken = false;
-    bool wake = false;  // the loop must be told
-  };
-  [[nodiscard]] Pushed push(node::PeerMessage message);
-  // Messages for one frame, oldest first. Empty: nothing waits, and the next push wakes.
+  // False: not taken.
+  [[nodiscard]] bool push(node::PeerMessage message);
+  // Something waits, and the loop must be told: once, until it finds nothing.
+  [[nodiscard]] bool wants_wake();
+  // Messages for one frame, oldest first. Empty: nothing waits, and wants_wake() tells of the next.
   [[nodiscard]] std::vector<node::PeerMessage> take_frame();
   // A link that is down takes nothing; what waits is dropped.
   void set_up(bool is_up);

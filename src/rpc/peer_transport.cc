@@ -175,23 +175,30 @@ void PeerTransport::set_peers(std::vector<node::PeerAddresses> peers) {
 }
 
 bool PeerTransport::send(base::NodeId to, node::PeerMessage message) {
-  PeerQueue::Pushed pushed;
+  const std::shared_lock lock(state_->queues_mutex);
+  const auto found = state_->queues.find(to);
+  return found != state_->queues.end() && found->second->push(std::move(message));
+}
+
+void PeerTransport::flush() {
+  std::vector<base::NodeId> woken;
   {
     const std::shared_lock lock(state_->queues_mutex);
-    const auto found = state_->queues.find(to);
-    if (found == state_->queues.end()) {
-      return false;
+    for (const auto& [id, queue] : state_->queues) {
+      if (queue->wants_wake()) {
+        woken.push_back(id);
+      }
     }
-    pushed = found->second->push(std::move(message));
   }
-  if (pushed.wake) {
-    state_->context.loop->post([state = state_.get(), to] {
-      if (const auto found = state->links.find(to); found != state->links.end()) {
-        found->second->pump();
+  if (!woken.empty()) {
+    state_->context.loop->post([state = state_.get(), woken = std::move(woken)] {
+      for (const base::NodeId id : woken) {
+        if (const auto found = state->links.find(id); found != state->links.end()) {
+          found->second->pump();
+        }
       }
     });
   }
-  return pushed.taken;
 }
 
 }  // namespace parley::rpc

@@ -45,6 +45,7 @@ class PeerTransport : public node::Transport {
   void set_hello(node::Hello hello) override;
   void set_peers(std::vector<node::PeerAddresses> peers) override;
   [[nodiscard]] bool send(base::NodeId to, node::PeerMessage message) override;
+  void flush() override;
 
   struct State;
 

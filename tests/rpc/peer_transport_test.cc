@@ -40,10 +40,12 @@ class Witness : public node::PeerHandler {
     const std::scoped_lock lock(mutex);
     refusals[peer.value()] = reason;
   }
-  void on_message(const raft::Member& from, node::PeerMessage message) override {
+  void on_messages(const raft::Member& from, std::vector<node::PeerMessage> messages) override {
     const std::scoped_lock lock(mutex);
-    if (const auto* write = std::get_if<node::ForwardWrite>(&message)) {
-      received[from.id.value()].push_back(write->forward_id);
+    for (const node::PeerMessage& message : messages) {
+      if (const auto* write = std::get_if<node::ForwardWrite>(&message)) {
+        received[from.id.value()].push_back(write->forward_id);
+      }
     }
   }
   void on_link_up(const raft::Member& peer) override {
@@ -91,9 +93,11 @@ struct Peer {
     transport->set_peers({{base::NodeId(id), std::move(addresses)}});
   }
   [[nodiscard]] bool send(std::uint32_t to, std::uint64_t number, std::size_t size_bytes = 10) const {
-    return transport->send(
+    const bool taken = transport->send(
         base::NodeId(to),
         node::ForwardWrite{.forward_id = number, .command = base::Payload(std::string(size_bytes, 'c'))});
+    transport->flush();
+    return taken;
   }
 
   raft::Member self;
@@ -234,9 +238,9 @@ TEST(PeerTransport, TheQueueOfALinkIsBounded) {
   // The peer takes its time with each message, so that more comes than goes.
   class Slow : public Witness {
    public:
-    void on_message(const raft::Member& from, node::PeerMessage message) override {
+    void on_messages(const raft::Member& from, std::vector<node::PeerMessage> messages) override {
       const std::scoped_lock lock(gate);
-      Witness::on_message(from, std::move(message));
+      Witness::on_messages(from, std::move(messages));
     }
     std::mutex gate;
   };
