@@ -1,5 +1,7 @@
 // How the page is built: everything in files of its own (the page's content security policy allows nothing inline),
 // named by their content's hash; only index.html, sw.js and what lies in public/ keep their names.
+import { readdirSync } from 'node:fs';
+
 import { defineConfig, type Plugin } from 'vite';
 
 // The service worker keeps exactly the files of its own build: their names are written into it, so that it changes
@@ -8,10 +10,12 @@ function listFilesInServiceWorker(): Plugin {
   return {
     name: 'list-files-in-service-worker',
     apply: 'build',
+    enforce: 'post', // when the style sheet has its name
     generateBundle(_options, bundle) {
       const worker = bundle['sw.js'];
       if (worker?.type !== 'chunk') throw new Error('the build made no sw.js');
-      const files = Object.keys(bundle).filter((name) => name.startsWith('assets/'));
+      const files = Object.keys(bundle).filter((name) => name.startsWith('assets/')).concat(readdirSync('public'));
+      for (const kind of ['.js', '.css']) if (!files.some((name) => name.endsWith(kind))) throw new Error(`no ${kind} for sw.js`);
       const listed = JSON.stringify(['/', ...files.sort().map((name) => `/${name}`)]);
       if (!worker.code.includes('__PAGE_FILES__')) throw new Error('sw.js has no place for its list of files');
       worker.code = worker.code.replace('__PAGE_FILES__', () => listed);

@@ -3,7 +3,7 @@
 /// <reference lib="webworker" />
 export {};
 declare const self: ServiceWorkerGlobalScope;
-declare const __PAGE_FILES__: readonly string[]; // written in by the build: '/' and all files under assets/
+declare const __PAGE_FILES__: readonly string[]; // written in by the build: '/', all files under assets/, icons and manifest
 
 const kCacheName = 'parley-page';
 const kNetworkTimeout_ms = 3_000;
@@ -16,7 +16,7 @@ self.addEventListener('install', (event) => {
   event.waitUntil(
     (async () => {
       const cache = await caches.open(kCacheName);
-      await cache.addAll(kFiles);
+      await cache.addAll(kFiles.map((name) => new Request(name, { cache: 'no-cache' })));
       await self.skipWaiting();
     })(),
   );
