@@ -119,7 +119,7 @@ export function ClusterPane() {
   useEffect(() => () => { feed.stop(); }, [feed]);
   const view = feed.view.value;
   return (
-    <section class="side-pane" aria-label="Cluster">
+    <aside class="side-pane" aria-label="Cluster">
       <header class="bar">
         <button type="button" class="icon-button only-narrow" aria-label="Back" onClick={() => { ui.toggleCluster(false); }}><BackIcon /></button>
         <div class="bar-title"><h2>Cluster</h2></div>
@@ -131,6 +131,6 @@ export function ClusterPane() {
           {view !== null && <ClusterBody view={view} />}
         </div>
       </div>
-    </section>
+    </aside>
   );
 }

@@ -74,14 +74,16 @@ function Shell() {
     };
   }, [view]);
   return (
-    <main class="shell" data-at={view.at.value} data-both={view.clusterShown.value && view.opened.value !== null}>
-      <h1 class="vh">Parley</h1>
+    <div class="shell" data-at={view.at.value} data-both={view.clusterShown.value && view.opened.value !== null}>
       <Banner />
-      <ListPane />
-      <MainPane />
+      <main class="panes">
+        <h1 class="vh">Parley</h1>
+        <ListPane />
+        <MainPane />
+      </main>
       {view.clusterShown.value && <ClusterPane />}
       <OpenDialog />
-    </main>
+    </div>
   );
 }
 

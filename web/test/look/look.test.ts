@@ -16,8 +16,11 @@ afterAll(async () => { await stand.stop(); });
 afterEach(() => { expect(stand.troubles()).toEqual([]); });
 
 async function audit(page: Page): Promise<string[]> {
-  await page.waitForTimeout(150);                // until what fades in has its own colour
-  await page.evaluate(AxeSource.source);
+  await page.evaluate(async () => {              // until what fades in has its own colour
+    await Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => undefined)));
+    await new Promise((done) => requestAnimationFrame(() => { requestAnimationFrame(done); }));
+  });
+  if (!await page.evaluate(() => 'axe' in window)) await page.evaluate(AxeSource.source);
   const result = await page.evaluate(() => window.axe.run());
   return result.violations.map((violation) => `${violation.impact ?? ''} ${violation.id}: ${violation.nodes.map((node) => node.html).join(' ')}`);
 }
@@ -50,16 +53,18 @@ const views: [name: string, scene: string, act?: (page: Page) => Promise<void>][
   }],
 ];
 
-test.each(['light', 'dark'] as const)('axe finds nothing in any view, %s, on a phone and on a desktop', async (colorScheme) => {
+test.each(sizes)('axe finds nothing in any view, light and dark, $width pixels wide', async (viewport) => {
   const found: string[] = [];
-  for (const viewport of sizes) {
-    for (const [name, scene, act] of views) {
-      const page = await stand.open(scene, { viewport, colorScheme, reducedMotion: 'reduce' });
-      await act?.(page);
-      found.push(...(await audit(page)).map((violation) => `${name}, ${viewport.width}: ${violation}`));
-      expect(await page.evaluate(() => document.documentElement.scrollWidth), `${name} fits into ${viewport.width}`).toBeLessThanOrEqual(viewport.width);
-      await page.context().close();
+  for (const [name, scene, act] of views) {
+    const page = await stand.open(scene, { viewport, colorScheme: 'light', reducedMotion: 'reduce' });
+    await act?.(page);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.waitForFunction((ground) => getComputedStyle(document.querySelector('.shell, .door') ?? document.body).color !== ground, colorScheme === 'light' ? 'rgb(231, 234, 240)' : 'rgb(22, 27, 38)');
+      found.push(...(await audit(page)).map((violation) => `${name}, ${colorScheme}: ${violation}`));
     }
+    expect(await page.evaluate(() => document.documentElement.scrollWidth), `${name} fits into ${viewport.width}`).toBeLessThanOrEqual(viewport.width);
+    await page.context().close();
   }
   expect(found).toEqual([]);
 }, 240_000);
@@ -103,6 +108,15 @@ test.each([1, 1.5, 2])('10,000 messages: at most 300 elements, and the position 
   expect(await page.locator('.message').last().textContent()).toContain('10000. ');
   await page.waitForFunction((selector) => { const box = document.querySelector(selector); return box !== null && box.scrollHeight - box.clientHeight - box.scrollTop < 1; }, log);
   await page.context().close();
+});
+
+test('every row of the log is a whole number of pixels high', async () => {
+  for (const scene of ['#/with/amara/100', '?scene=marks#/with/amara/100', '?scene=long#/with/amara/100', '?scene=gone#/with/ines/108']) {
+    const page = await stand.open(scene);
+    await page.waitForSelector('.message');
+    expect(await page.evaluate(() => [...document.querySelectorAll('.log-content > *')].filter((row) => row.getBoundingClientRect().height % 1 !== 0).map((row) => row.outerHTML)), scene).toEqual([]);
+    await page.context().close();
+  }
 });
 
 test('what arrives is followed at the end, and moves nothing for a reader who scrolled up', async () => {
