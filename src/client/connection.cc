@@ -4,8 +4,12 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include <algorithm>
+
 namespace parley::client {
 namespace {
+
+constexpr std::chrono::milliseconds kSecondChance{100};
 
 grpc::ChannelArguments channel_arguments(Keepalive keepalive) {
   grpc::ChannelArguments arguments;
@@ -36,10 +40,13 @@ Connection::Connection(const base::Address& address, Keepalive keepalive)
 
 bool Connection::connect(std::chrono::system_clock::time_point deadline) const {
   grpc_connectivity_state state = channel_->GetState(true);
-  // An old failure says nothing about now: the server may have come back while the channel waits.
+  // An old failure says nothing about now: the server may have come back while the channel waits. gRPC goes
+  // on calling it a failure while it dials again, and also when that is refused at once, so only a success
+  // can be waited for, and not for long: the channel goes on dialling, and a later call finds it ready.
   if (state == GRPC_CHANNEL_TRANSIENT_FAILURE) {
     grpc::experimental::ChannelResetConnectionBackoff(channel_.get());
-    if (!channel_->WaitForStateChange(state, deadline)) {
+    if (!channel_->WaitForStateChange(state,
+                                      std::min(deadline, std::chrono::system_clock::now() + kSecondChance))) {
       return false;
     }
     state = channel_->GetState(true);

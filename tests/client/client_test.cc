@@ -204,6 +204,21 @@ TEST(Client, AServerThatComesBackIsFoundAgain) {
   EXPECT_TRUE(std::holds_alternative<Done<v1::SendMessageResponse>>(client.send_message(hello())));
 }
 
+TEST(Client, AServerThatStaysDeadDelaysNoCall) {
+  Sends sends(0, grpc::Status::OK);
+  const ScriptedServer living(sends.script());
+  ClientOptions options = options_for({dead_address(), living.address()});
+  options.timeout = std::chrono::minutes(30);
+  options.connect_timeout = std::chrono::minutes(10);  // a call that waits for it does not end in time
+  options.skip = {.first = milliseconds(0), .most = milliseconds(0)};
+  Client client(options);
+  const auto begin = std::chrono::steady_clock::now();
+  for (int call = 0; call < 6; ++call) {
+    ASSERT_TRUE(std::holds_alternative<Done<v1::SendMessageResponse>>(client.send_message(hello())));
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::minutes(5));
+}
+
 TEST(Client, StopEndsACall) {
   Client client(options_for({dead_address()}));
   std::stop_source stop;
