@@ -80,6 +80,7 @@ std::expected<LocalCluster, std::string> LocalCluster::start(const std::string& 
     std::filesystem::create_directories(folder);
     Node node;
     node.client_port = ports[3 * i];
+    node.http_port = ports[3 * i + 2];
     node.log_path = data + ".log";
     node.command = {program,
                     "--id",
@@ -112,6 +113,21 @@ std::vector<std::string> LocalCluster::client_addresses() const {
     addresses.push_back(fmt::format("127.0.0.1:{}", node.client_port));
   }
   return addresses;
+}
+
+std::vector<std::string> LocalCluster::http_addresses() const {
+  std::vector<std::string> addresses;
+  for (const Node& node : nodes_) {
+    addresses.push_back(fmt::format("127.0.0.1:{}", node.http_port));
+  }
+  return addresses;
+}
+
+std::size_t LocalCluster::resident_size_bytes(std::size_t index) const {
+  std::ifstream file(fmt::format("/proc/{}/statm", nodes_.at(index).pid));
+  std::size_t pages = 0;
+  file >> pages >> pages;  // the second word: resident
+  return file ? pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) : 0;
 }
 
 void LocalCluster::kill_hard(std::size_t index) {

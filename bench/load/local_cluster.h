@@ -26,6 +26,9 @@ class LocalCluster {
   ~LocalCluster();
 
   [[nodiscard]] std::vector<std::string> client_addresses() const;
+  [[nodiscard]] std::vector<std::string> http_addresses() const;
+  // Memory that is resident now. 0: it does not run.
+  [[nodiscard]] std::size_t resident_size_bytes(std::size_t index) const;
   void kill_hard(std::size_t index);  // SIGKILL, and waits for its end
   void start_again(std::size_t index);
   // User and system time of all nodes that run now.
@@ -34,6 +37,7 @@ class LocalCluster {
  private:
   struct Node {
     std::uint16_t client_port = 0;
+    std::uint16_t http_port = 0;
     std::vector<std::string> command;
     std::string log_path;
     pid_t pid = -1;
