@@ -15,7 +15,7 @@
 #include "parleyd/data_folder.h"
 #include "parleyd/options.h"
 #include "parleyd/process.h"
-#include "rpc/library_logs.h"
+#include "rpc/libraries.h"
 #include "rpc/peer_transport.h"
 #include "rpc/server.h"
 #include "service/service.h"
@@ -110,6 +110,6 @@ int main(int argc, char** argv) {
   }
   parley::parleyd::prepare_process();
   parley::parleyd::prepare_log_lines();
-  parley::rpc::route_library_logs();
+  parley::rpc::prepare_libraries();
   return parley::parleyd::run(*options);
 }
