@@ -63,6 +63,8 @@ class Round {
 export class Caller {
   // The session of an attempt's token has ended. With the token, for another may have been taken meanwhile.
   onSessionEnd: (token: string | undefined) => void = () => undefined;
+  // What the browser says. Nodes on this machine are reached even without a network.
+  isOnline: () => boolean = () => true;
   // A node did not answer.
   onNodeFailed: (node: string) => void = () => undefined;
   token: string | undefined;

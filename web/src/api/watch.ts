@@ -10,6 +10,7 @@ import { isSessionEnd, isWorthAnotherAttempt, toAttemptError, type AttemptError 
 const kSilence_ms = 6_000; // a heartbeat comes every 2 s
 const kFirstPause_ms = 100;
 const kLongestPause_ms = 2_000;
+const kOfflinePause_ms = 8_000; // the browser says when it is online again
 
 export interface WatchStart {
   position?: bigint; // absent: from now on
@@ -32,6 +33,7 @@ export interface WatchHandler {
 export class Watch {
   private readonly stopped = new AbortController();
   private stream: AbortController | undefined;
+  private resting: AbortController | undefined;
   private resyncIsDue = false;
   private failures = 0; // in a row
   readonly ended: Promise<void>;
@@ -51,12 +53,13 @@ export class Watch {
 
   stop(): void {
     this.stopped.abort();
-    this.stream?.abort();
+    this.move();
   }
 
-  // Goes on at another node.
+  // Goes on at another node, at once.
   move(): void {
     this.stream?.abort();
+    this.resting?.abort();
   }
 
   private async run(): Promise<void> {
@@ -89,8 +92,10 @@ export class Watch {
   private async rest(nodeCount: number): Promise<void> {
     const rounds = Math.floor(this.failures / nodeCount);
     if (rounds === 0) return;
-    const longest = Math.min(kFirstPause_ms * 2 ** (rounds - 1), kLongestPause_ms);
-    await pause(longest * (0.5 + Math.random() / 2), this.stopped.signal);
+    const longest = this.caller.isOnline() ? Math.min(kFirstPause_ms * 2 ** (rounds - 1), kLongestPause_ms) : kOfflinePause_ms;
+    this.resting = new AbortController();
+    await pause(longest * (0.5 + Math.random() / 2), this.resting.signal);
+    this.resting = undefined;
   }
 
   private async serve(node: string): Promise<AttemptError | 'resync'> {

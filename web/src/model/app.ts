@@ -49,6 +49,7 @@ class ParleyApp implements RunningApp {
   constructor(private readonly platform: Platform) {
     this.nodes = new Nodes(platform.origin, readJson<string[]>(platform.keyValue, kNodesName, []));
     this.caller = new Caller(this.nodes, (origin) => platform.transport(origin), new RequestIds());
+    this.caller.isOnline = () => platform.isOnline();
     this.store = openStore(platform.indexedDB);
     this.settings = {
       markRead: setting(platform.keyValue, 'parley.markRead', true, this.stops),

@@ -106,6 +106,8 @@ export class Feed implements WatchHandler {
       const { writable, asOf } = response.event.value;
       if (writable) this.live();
       else this.notWritable(asOf?.ageMs);
+      // Also to a tab whose own calls failed meanwhile.
+      this.tabs.post({ kind: 'connection', connection: this.connection.peek() });
     }
     this.tabs.post({ kind: 'event', from: after, position: response.position, bytes: toBinary(WatchResponseSchema, response) });
     this.take(response);
@@ -205,6 +207,8 @@ export class Feed implements WatchHandler {
     if (!this.platform.isOnline()) {
       this.writable.value = false;
       this.connection.value = { kind: 'offline', sinceMs: Date.now() };
+      // A stream that is there after all, of a node on this machine, says so itself.
+      this.watch?.move();
       return;
     }
     this.caller.nodes.forgive();
@@ -231,6 +235,7 @@ export class Feed implements WatchHandler {
     switch (message.kind) {
       case 'connection':
         this.connection.value = message.connection;
+        this.writable.value = message.connection.kind === 'live';
         return;
       case 'event':
         this.follow(message.from, fromBinary(WatchResponseSchema, message.bytes));
