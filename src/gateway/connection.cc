@@ -250,6 +250,7 @@ void Connection::respond(Response response) {
     return;  // the client has gone
   }
   state_ = State::writing;
+  home_.answers[response.status] += 1;
   close_after_ = close_after_ || response.close;
   response.close = close_after_;
   put_out(head_of(response, false));
@@ -271,6 +272,7 @@ void Connection::begin_stream(StreamStart start) {
   }
   state_ = State::streaming;
   home_.streams += 1;
+  home_.answers[start.head.status] += 1;
   streaming_ = std::make_unique<Streaming>(Streaming{.outbox = std::move(start.outbox),
                                                      .encode = std::move(start.encode),
                                                      .encode_end = std::move(start.encode_end),

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -37,6 +38,7 @@ struct ConnectionHome {
   std::size_t streams = 0;
   std::uint64_t bytes_read = 0;
   std::uint64_t bytes_written = 0;
+  std::map<unsigned, std::uint64_t> answers;  // by status
 };
 
 class Connection final : public Exchange, public std::enable_shared_from_this<Connection> {

@@ -15,6 +15,7 @@
 #include "gateway/connect.h"
 #include "gateway/connection.h"
 #include "gateway/loop.h"
+#include "gateway/metrics.h"
 #include "gateway/router.h"
 
 namespace parley::gateway {
@@ -76,7 +77,8 @@ struct Gateway::State {
       : options(std::move(the_options)), acceptor(loop->context()), timer(loop->context()) {}
 
   std::expected<void, std::string> listen();
-  void serve(service::Service& service, const node::ChatNode& node);
+  void serve(service::Service& service, const node::ChatNode& node, Metrics& metrics);
+  [[nodiscard]] HttpCounts counts() const;
   void wait_for_clients();
   void accept_all();
   void admit(tcp::socket socket);
@@ -140,9 +142,21 @@ std::expected<void, std::string> Gateway::State::listen() {
   return {};
 }
 
-void Gateway::State::serve(service::Service& service, const node::ChatNode& node) {
+HttpCounts Gateway::State::counts() const {
+  return {.connections = connections.size(),
+          .streams = home->streams,
+          .accepted = next_id - 1,
+          .bytes_read = home->bytes_read,
+          .bytes_written = home->bytes_written,
+          .answers = home->answers};
+}
+
+void Gateway::State::serve(service::Service& service, const node::ChatNode& node, Metrics& metrics) {
   connection_limit = max_connections(options.limits.max_connections);
-  router = std::make_unique<Router>(options, loop, service, node);
+  router = std::make_unique<Router>(
+      options, loop, RoutedTo{.service = service, .node = node, .metrics = metrics, .http_counts = [this] {
+                                return counts();
+                              }});
   home = std::make_unique<ConnectionHome>(ConnectionHome{
       .limits = options.limits,
       .loop = *loop,
@@ -273,7 +287,9 @@ Gateway::~Gateway() { stop(std::chrono::milliseconds(0)); }
 
 std::uint16_t Gateway::port() const { return state_->options.listen.port; }
 
-void Gateway::serve(service::Service& service, const node::ChatNode& node) { state_->serve(service, node); }
+void Gateway::serve(service::Service& service, const node::ChatNode& node, Metrics& metrics) {
+  state_->serve(service, node, metrics);
+}
 
 void Gateway::stop(std::chrono::milliseconds grace) {
   State& state = *state_;

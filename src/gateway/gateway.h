@@ -31,6 +31,8 @@ struct GatewayLimits {
   std::size_t max_queued_size_bytes = 4UL * 1024 * 1024;
 };
 
+class Metrics;
+
 struct GatewayOptions {
   base::Address listen;     // port 0: choose one
   base::Address advertise;  // as browsers reach it; empty host: as `listen`
@@ -47,8 +49,8 @@ class Gateway {
 
   [[nodiscard]] std::uint16_t port() const;
 
-  // Once. Both must outlive stop().
-  void serve(service::Service& service, const node::ChatNode& node);
+  // Once. All must outlive stop().
+  void serve(service::Service& service, const node::ChatNode& node, Metrics& metrics);
 
   // Takes no new connections and no further requests; what is being answered gets `grace`. No call to the
   // service is running or will come once it has returned.

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <google/protobuf/stubs/common.h>
 
+#include <array>
+#include <ctime>
+
 namespace parley::gateway {
 namespace {
 
@@ -55,6 +58,16 @@ std::string_view reason_phrase(unsigned status) {
   }
 }
 
+// "Sat, 21 Nov 2026 01:00:04 GMT"
+std::string date() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  std::array<char, 40> text{};
+  const auto size = std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  return {text.data(), size};
+}
+
 }  // namespace
 
 std::string head_of(const Response& response, bool is_chunked) {
@@ -66,6 +79,7 @@ std::string head_of(const Response& response, bool is_chunked) {
     head.append(name).append(": ").append(value).append("\r\n");
     has_policy = has_policy || name == kContentSecurityPolicy;
   }
+  head += "Date: " + date() + "\r\n";
   head +=
       "X-Content-Type-Options: nosniff\r\n"
       "Referrer-Policy: no-referrer\r\n"

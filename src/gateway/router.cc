@@ -70,12 +70,10 @@ std::optional<service::MethodId> method_of(std::string_view path) {
 
 }  // namespace
 
-Router::Router(const GatewayOptions& options, std::shared_ptr<Loop> loop, service::Service& service,
-               const node::ChatNode& node)
+Router::Router(const GatewayOptions& options, std::shared_ptr<Loop> loop, RoutedTo to)
     : options_(options),
       loop_(std::move(loop)),
-      service_(service),
-      node_(node),
+      to_(std::move(to)),
       origins_({options.listen, options.advertise}) {}
 
 void Router::handle(const std::shared_ptr<Exchange>& exchange, Request request) {
@@ -118,7 +116,7 @@ void Router::refresh_origins() {
   }
   origins_good_until_ = now + kOriginsAreGoodFor;
   std::vector<std::string> members;
-  for (const auto& peer : node_.status().nodes) {
+  for (const auto& peer : to_.node.status().nodes) {
     members.push_back(peer.http_address);
   }
   origins_.set_members(members);
@@ -203,19 +201,19 @@ void Router::call(const std::shared_ptr<Exchange>& exchange, service::MethodId m
     answer(std::unexpected(bytes.error()));
     return;
   }
-  service_.call(method, *bytes,
-                {.authorization = std::string(request.header("authorization")),
-                 .deadline = *deadline,
-                 .executor = loop_},
-                [loop = loop_, answer = std::move(answer)](base::Result<std::string> result) mutable {
-                  if (loop->on_own_thread()) {
-                    answer(std::move(result));
-                  } else {
-                    loop->post([answer = std::move(answer), result = std::move(result)]() mutable {
-                      answer(std::move(result));
-                    });
-                  }
-                });
+  to_.service.call(method, *bytes,
+                   {.authorization = std::string(request.header("authorization")),
+                    .deadline = *deadline,
+                    .executor = loop_},
+                   [loop = loop_, answer = std::move(answer)](base::Result<std::string> result) mutable {
+                     if (loop->on_own_thread()) {
+                       answer(std::move(result));
+                     } else {
+                       loop->post([answer = std::move(answer), result = std::move(result)]() mutable {
+                         answer(std::move(result));
+                       });
+                     }
+                   });
 }
 
 void Router::open(const std::shared_ptr<Exchange>& exchange, service::MethodId method, const Request& request,
@@ -257,11 +255,11 @@ void Router::open(const std::shared_ptr<Exchange>& exchange, service::MethodId m
   } else if (!bytes) {
     outbox->finish(bytes.error());
   } else {
-    exchange->keep(service_.open(method, *bytes,
-                                 {.authorization = std::string(request.header("authorization")),
-                                  .deadline = *deadline,
-                                  .executor = loop_},
-                                 outbox));
+    exchange->keep(to_.service.open(method, *bytes,
+                                    {.authorization = std::string(request.header("authorization")),
+                                     .deadline = *deadline,
+                                     .executor = loop_},
+                                    outbox));
   }
 }
 
@@ -275,6 +273,10 @@ Response Router::look_up(const Request& request) {
   if (request.path == "/readyz") {
     return ready();
   }
+  if (request.path == "/metrics") {
+    return text(200, "text/plain; version=0.0.4; charset=utf-8",
+                to_.metrics.render(to_.node.status(), to_.service.load(), to_.http_counts()));
+  }
   if (auto file = page_.get(request, origins_.connect_sources())) {
     return *std::move(file);
   }
@@ -282,7 +284,7 @@ Response Router::look_up(const Request& request) {
 }
 
 Response Router::ready() const {
-  const auto status = node_.status();
+  const auto status = to_.node.status();
   std::vector<std::string> reasons;
   if (status.cluster_id == base::ClusterId()) {
     reasons.emplace_back("no cluster yet: it waits for the other nodes of its list");

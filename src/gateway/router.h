@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "gateway/exchange.h"
 #include "gateway/gateway.h"
 #include "gateway/loop.h"
+#include "gateway/metrics.h"
 #include "gateway/origins.h"
 #include "gateway/page.h"
 #include "node/chat_node.h"
@@ -19,10 +21,17 @@
 
 namespace parley::gateway {
 
+// All outlive the router.
+struct RoutedTo {
+  service::Service& service;
+  const node::ChatNode& node;
+  Metrics& metrics;
+  std::function<HttpCounts()> http_counts;
+};
+
 class Router final : public RequestHandler {
  public:
-  Router(const GatewayOptions& options, std::shared_ptr<Loop> loop, service::Service& service,
-         const node::ChatNode& node);
+  Router(const GatewayOptions& options, std::shared_ptr<Loop> loop, RoutedTo to);
 
   void handle(const std::shared_ptr<Exchange>& exchange, Request request) override;
 
@@ -38,8 +47,7 @@ class Router final : public RequestHandler {
 
   const GatewayOptions options_;
   const std::shared_ptr<Loop> loop_;
-  service::Service& service_;
-  const node::ChatNode& node_;
+  const RoutedTo to_;
   Origins origins_;
   std::chrono::steady_clock::time_point origins_good_until_;
   EventEncoder events_;

@@ -35,10 +35,16 @@ void DiskWriter::abandon() {
 
 bool DiskWriter::write_all(std::vector<raft::StorageBatch> batches) {
   const std::uint64_t last = batches.back().number;
+  const auto began_at = std::chrono::steady_clock::now();
   if (auto done = log_.append_all(batches); !done) {
     failed_("the log cannot be written: " + done.error().describe());
     return false;
   }
+  const auto took = std::chrono::steady_clock::now() - began_at;
+  writes_.fetch_add(1, std::memory_order_relaxed);
+  write_us_.fetch_add(
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()),
+      std::memory_order_relaxed);
   stored_(last);
   return true;
 }

@@ -4,6 +4,7 @@
 // core thread.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -35,6 +36,10 @@ class DiskWriter {
   // As if the process had died: what is queued is dropped, nothing is sealed.
   void abandon();
 
+  // Since the start: writes with their fdatasync, and the time that they took together. Any thread.
+  [[nodiscard]] std::uint64_t writes() const { return writes_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t write_us() const { return write_us_.load(std::memory_order_relaxed); }
+
  private:
   void run();
   [[nodiscard]] bool write_all(std::vector<raft::StorageBatch> batches);
@@ -44,6 +49,8 @@ class DiskWriter {
   Failed failed_;
   base::BoundedQueue<raft::StorageBatch> queue_;
   std::atomic<bool> is_abandoned_{false};
+  std::atomic<std::uint64_t> writes_{0};
+  std::atomic<std::uint64_t> write_us_{0};
   std::jthread thread_;
 };
 

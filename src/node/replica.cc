@@ -383,6 +383,8 @@ NodeStatus RunningReplica::status() const {
   status.applied_index = progress_.applied.load(std::memory_order_acquire);
   // The board is one turn of the core old; what is applied was committed.
   status.commit_index = std::max(status.commit_index, status.applied_index);
+  status.log_writes = disk_.writes();
+  status.log_write_us = disk_.write_us();
   status.acknowledged_writes = acknowledged_writes_.load(std::memory_order_relaxed);
   status.as_of = AsOf{.position = base::Position(progress_.applied.load(std::memory_order_acquire)),
                       .age_ms = Freshness::age_ms(freshness_.asked_at(), steady_now()),

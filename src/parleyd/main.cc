@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "gateway/gateway.h"
+#include "gateway/metrics.h"
 #include "node/replica.h"
 #include "parleyd/data_folder.h"
 #include "parleyd/options.h"
@@ -40,11 +41,13 @@ node::ReplicaOptions replica_options(const Options& options) {
   return replica;
 }
 
-service::ServiceOptions service_options() {
+service::ServiceOptions service_options(gateway::Metrics& metrics) {
   service::ServiceOptions options;
   options.version = PARLEY_VERSION;
   // Half of the cores at most: passwords must not starve everybody's messages.
   options.password_threads = std::clamp<std::size_t>(std::thread::hardware_concurrency() / 2, 1, 4);
+  options.on_answer = [&metrics](const service::MethodInfo& method, base::Code code,
+                                 std::chrono::nanoseconds took) { metrics.on_answer(method, code, took); };
   return options;
 }
 
@@ -63,6 +66,7 @@ int run(const Options& options) {
       return fail(emptied.error());
     }
   }
+  const auto metrics = std::make_unique<gateway::Metrics>(PARLEY_VERSION);
   const auto files = wal::make_posix_file_system();
   auto transport = rpc::PeerTransport::listen({.listen = options.peer});
   if (!transport) {
@@ -80,9 +84,9 @@ int run(const Options& options) {
   if (!replica) {
     return fail(replica.error());
   }
-  auto service = std::make_unique<service::Service>(**replica, service_options());
+  auto service = std::make_unique<service::Service>(**replica, service_options(*metrics));
   (*server)->serve(*service);
-  (*gateway)->serve(*service, **replica);
+  (*gateway)->serve(*service, **replica, *metrics);
   spdlog::info("ready: node {} with its data in {}; clients connect to {}, other nodes to {}, browsers to {}",
                options.id.value(), options.data_folder, base::to_string(options.client),
                base::to_string(options.peer), base::to_string(options.http));

@@ -102,6 +102,10 @@ void CallBase::answer(base::Result<std::string> result) {
   if (auto done = std::exchange(done_, {})) {
     state_->calls_in_flight -= 1;
     state_->request_bytes_in_flight -= request_size_bytes_;
+    if (const auto& observer = state_->options.on_answer) {
+      observer(method_, result ? base::Code::ok : result.error().code,
+               std::chrono::steady_clock::now() - began_at_);
+    }
     done(std::move(result));
   }
 }

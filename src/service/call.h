@@ -5,6 +5,7 @@
 #include <google/protobuf/arena.h>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -49,6 +50,7 @@ class CallBase {
   CallContext context_;
   ReplyCallback done_;
   node::Deadline deadline_;
+  const std::chrono::steady_clock::time_point began_at_ = std::chrono::steady_clock::now();
   // Answers `result`, and no longer counts as under way.
   void answer(base::Result<std::string> result);
 

@@ -190,11 +190,17 @@ Service::~Service() {
 void Service::call(MethodId method, std::string_view request, CallContext context, ReplyCallback done) {
   const Entry& target = entry(method);
   base::ensure(target.unary != nullptr, "a unary method");
+  const auto refuse = [&](base::Error error) {
+    if (state_->options.on_answer) {
+      state_->options.on_answer(target.info, error.code, std::chrono::nanoseconds(0));
+    }
+    done(std::unexpected(std::move(error)));
+  };
   if (state_->stopping) {
-    done(std::unexpected(shutting_down()));
+    refuse(shutting_down());
   } else if (state_->calls_in_flight >= state_->options.max_calls_in_flight ||
              state_->request_bytes_in_flight + request.size() > state_->options.max_request_bytes_in_flight) {
-    done(std::unexpected(overloaded()));
+    refuse(overloaded());
   } else {
     target.unary(state_, target.info, request, std::move(context), std::move(done));
   }
@@ -218,6 +224,12 @@ std::unique_ptr<StreamHandle> Service::open(MethodId method, std::string_view re
 }
 
 std::size_t Service::open_streams() const { return state_->open_streams; }
+
+ServiceLoad Service::load() const {
+  return {.calls_in_flight = state_->calls_in_flight,
+          .request_bytes_in_flight = state_->request_bytes_in_flight,
+          .open_streams = state_->open_streams};
+}
 
 void Service::begin_shutdown() {
   state_->stopping = true;

@@ -58,6 +58,10 @@ struct PasswordCost {
   std::size_t memory_size_bytes = 64UL * 1024 * 1024;
 };
 
+// A unary call was answered: `code` is ok, or why not. Any thread; must not block.
+using AnswerObserver =
+    std::function<void(const MethodInfo& method, base::Code code, std::chrono::nanoseconds took)>;
+
 struct ServiceOptions {
   std::string version;  // shown by GetStatus
   PasswordCost password_cost;
@@ -67,6 +71,14 @@ struct ServiceOptions {
   std::size_t max_request_bytes_in_flight = 128UL * 1024 * 1024;
   std::size_t max_streams = 10'000;
   std::size_t max_cached_sessions = 100'000;
+  AnswerObserver on_answer;  // none: nobody counts
+};
+
+// What is under way.
+struct ServiceLoad {
+  std::size_t calls_in_flight = 0;  // unary
+  std::size_t request_bytes_in_flight = 0;
+  std::size_t open_streams = 0;
 };
 
 class Service {
@@ -90,6 +102,8 @@ class Service {
 
   // Server streams that something is still kept for.
   [[nodiscard]] std::size_t open_streams() const;
+
+  [[nodiscard]] ServiceLoad load() const;
 
   struct State;
 

@@ -279,12 +279,67 @@ TEST_F(Connect, AClientThatOnlyStopsSendingGetsItsAnswer) {
 TEST_F(Connect, EverythingCarriesTheHeadersOfSecurity) {
   for (const auto& reply : {ask("GET", "/healthz"), ask("GET", "/nothing"),
                             post_json(kAccounts + "LogIn", "{}"), post_json(kAccounts + "Absent", "{}")}) {
+    EXPECT_THAT(reply.header("date"), ::testing::EndsWith(" GMT"));
     EXPECT_EQ(reply.header("x-content-type-options"), "nosniff");
     EXPECT_EQ(reply.header("referrer-policy"), "no-referrer");
     EXPECT_EQ(reply.header("cross-origin-opener-policy"), "same-origin");
     EXPECT_THAT(reply.header("content-security-policy"), HasSubstr("default-src 'none'"));
     EXPECT_THAT(reply.header("content-security-policy"), HasSubstr("frame-ancestors 'none'"));
   }
+}
+
+// A node that only has a status, as one has that lost its majority.
+class LonelyNode : public node::ChatNode {
+ public:
+  void write(chat::Command, node::Deadline, node::WriteCallback) override {}
+  void read(node::ReadMode, node::Deadline, node::ReadCallback) override {}
+  [[nodiscard]] std::unique_ptr<node::Subscription> watch(const node::WatchStart&,
+                                                          std::shared_ptr<node::WatchSink>) override {
+    return nullptr;
+  }
+  [[nodiscard]] node::NodeStatus status() const override {
+    node::NodeStatus status;
+    status.trouble = "the disk is \"full\"";
+    return status;
+  }
+  [[nodiscard]] std::optional<chat::TokenKey> token_key() const override { return std::nullopt; }
+  [[nodiscard]] std::int64_t server_time_unix_ms() const override { return 0; }
+};
+
+TEST_F(Connect, ANodeThatIsNotReadySaysWhy) {
+  LonelyNode lonely;
+  auto gateway = *gateway::Gateway::listen({.listen = {"127.0.0.1", 0}, .advertise = {}, .limits = {}});
+  gateway->serve(*api_.service, lonely, metrics_);
+  HttpConnection connection("127.0.0.1", gateway->port());
+  const auto reply = connection.ask("GET", "/readyz");
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(reply.body,
+            R"({"ready":false,"reasons":["no cluster yet: it waits for the other nodes of its list",)"
+            R"("no word from a majority since it started","the disk is \"full\""]})");
+  EXPECT_EQ(connection.ask("GET", "/healthz").status, 200);
+}
+
+TEST_F(Connect, MetricsCountWhatWasAnswered) {
+  const User alice = api_.create("alice");
+  EXPECT_EQ(post_json(kAccounts + "GetAccount", R"({"name":"alice"})", alice.authorization()).status, 200);
+  EXPECT_EQ(post_json(kAccounts + "GetAccount", R"({"name":"bob"})", alice.authorization()).status, 404);
+  auto watching = connect();
+  begin_stream(watching, kMessages + "Watch", alice, kStreamJson, "{}");
+  ASSERT_TRUE(watching.envelope());
+  const auto reply = ask("GET", "/metrics");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_THAT(reply.header("content-type"), StartsWith("text/plain; version=0.0.4"));
+  for (const char* line :
+       {"parley_requests_total{code=\"ok\",method=\"GetAccount\"} 1",
+        "parley_requests_total{code=\"not_found\",method=\"GetAccount\"} 1",
+        "parley_request_duration_seconds_count{method=\"GetAccount\"} 2", "parley_role{role=\"leader\"} 1",
+        "parley_role{role=\"follower\"} 0", "parley_term 1", "parley_http_streams 1", "parley_open_streams 1",
+        "parley_http_connections ", "parley_http_answers_total{status=\"404\"} 1",
+        "parley_build_info{version=\"1.2.3\"} 1", "# TYPE parley_acknowledged_writes_total counter",
+        "parley_calls_in_flight 0"}) {
+    EXPECT_THAT(reply.body, HasSubstr(line));
+  }
+  EXPECT_THAT(reply.body, Not(HasSubstr("alice")));
 }
 
 TEST_F(Connect, HealthAndReadiness) {

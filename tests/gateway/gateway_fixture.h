@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "gateway/gateway.h"
+#include "gateway/metrics.h"
 #include "tests/gateway/http_connection.h"
 #include "tests/service/api.h"
 #include "tests/support/wait_until.h"
@@ -27,12 +28,12 @@ class GatewayFixture : public ::testing::Test {
  protected:
   explicit GatewayFixture(gateway::GatewayLimits limits = {},
                           service::ServiceOptions service = quick_options())
-      : api_(std::move(service)) {
+      : api_(counted(std::move(service))) {
     auto listening =
         gateway::Gateway::listen({.listen = {"127.0.0.1", 0}, .advertise = {}, .limits = limits});
     EXPECT_TRUE(listening) << (listening ? "" : listening.error());
     gateway_ = *std::move(listening);
-    gateway_->serve(*api_.service, api_.node);
+    gateway_->serve(*api_.service, api_.node, metrics_);
   }
 
   [[nodiscard]] std::uint16_t port() const { return gateway_->port(); }
@@ -65,6 +66,14 @@ class GatewayFixture : public ::testing::Test {
     return head.value_or(HttpReply{});
   }
 
+  service::ServiceOptions counted(service::ServiceOptions options) {
+    options.on_answer = [this](const auto& method, base::Code code, auto took) {
+      metrics_.on_answer(method, code, took);
+    };
+    return options;
+  }
+
+  gateway::Metrics metrics_{"1.2.3"};
   Api api_;
   std::unique_ptr<gateway::Gateway> gateway_;
 };
