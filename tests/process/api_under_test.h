@@ -28,5 +28,9 @@ using ApiFactory =
     std::function<std::unique_ptr<ApiUnderTest>(const Cluster&, const std::vector<int>& nodes)>;
 
 [[nodiscard]] std::unique_ptr<ApiUnderTest> grpc_api(const Cluster& cluster, const std::vector<int>& nodes);
+[[nodiscard]] std::unique_ptr<ApiUnderTest> connect_json_api(const Cluster& cluster,
+                                                             const std::vector<int>& nodes);
+[[nodiscard]] std::unique_ptr<ApiUnderTest> connect_proto_api(const Cluster& cluster,
+                                                              const std::vector<int>& nodes);
 
 }  // namespace parley::testing

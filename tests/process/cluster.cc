@@ -150,9 +150,11 @@ bool Cluster::is_running(int node) {
 }
 
 base::Address Cluster::client_address(int node) const { return advertised(node).client; }
+base::Address Cluster::http_address(int node) const { return advertised(node).http; }
 
 std::vector<base::Address> Cluster::listening(int node) const {
-  return {options_.addresses[index(node)].client, options_.addresses[index(node)].peer};
+  const auto& own = options_.addresses[index(node)];
+  return {own.client, own.peer, own.http};
 }
 
 std::string Cluster::servers(const std::vector<int>& nodes) const {

@@ -63,7 +63,8 @@ class Cluster {
   [[nodiscard]] bool is_running(int node);
 
   [[nodiscard]] base::Address client_address(int node) const;
-  // Where it listens (nothing is said of HTTP: nothing may listen there).
+  [[nodiscard]] base::Address http_address(int node) const;
+  // Where it listens.
   [[nodiscard]] std::vector<base::Address> listening(int node) const;
   [[nodiscard]] std::string servers() const;  // of all, for --servers
   [[nodiscard]] std::string servers(const std::vector<int>& nodes) const;

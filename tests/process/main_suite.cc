@@ -1,9 +1,11 @@
 // The cases of the chat against five real nodes, each through the leader and through a node that is not the
-// leader.
+// leader, over gRPC and over Connect as JSON and as protobuf.
 #include <gtest/gtest.h>
 
 #include <csignal>
 #include <memory>
+#include <string>
+#include <tuple>
 
 #include "tests/process/cases.h"
 #include "tests/process/cluster.h"
@@ -13,7 +15,13 @@ namespace {
 
 enum class Through : bool { leader, follower };
 
-class MainSuite : public ::testing::TestWithParam<Through> {
+struct Way {
+  std::string name;    // of the transport
+  std::string prefix;  // of the accounts, which all ways have in one cluster
+  ApiFactory api;
+};
+
+class MainSuite : public ::testing::TestWithParam<std::tuple<Way, Through>> {
  protected:
   static std::shared_ptr<Cluster>& cluster() {
     static std::shared_ptr<Cluster> cluster;
@@ -25,10 +33,11 @@ class MainSuite : public ::testing::TestWithParam<Through> {
   // The leader may change under way: then a case ran through another node than it says, which harms nothing.
   void run(const std::string& name) {
     const int leader = cluster()->wait_for_leader();
-    const bool is_leader = GetParam() == Through::leader;
-    const auto api = grpc_api(*cluster(), {is_leader ? leader : cluster()->any_follower(leader)});
+    const auto& [way, through] = GetParam();
+    const bool is_leader = through == Through::leader;
+    const auto api = way.api(*cluster(), {is_leader ? leader : cluster()->any_follower(leader)});
     const World world{.api = api.get()};
-    for (const Case& one : all_cases(world, is_leader ? "ml." : "mf.")) {
+    for (const Case& one : all_cases(world, way.prefix + (is_leader ? "l." : "f."))) {
       if (one.name != name) {
         continue;
       }
@@ -62,10 +71,15 @@ PARLEY_MAIN_CASE(Delete)
 // No case is forgotten above.
 TEST(MainCases, AreTwelve) { EXPECT_EQ(all_cases(World{}, "x").size(), 12U); }
 
-INSTANTIATE_TEST_SUITE_P(Grpc, MainSuite, ::testing::Values(Through::leader, Through::follower),
-                         [](const auto& through) {
-                           return std::string(through.param == Through::leader ? "ThroughTheLeader"
-                                                                               : "ThroughAFollower");
+INSTANTIATE_TEST_SUITE_P(Api, MainSuite,
+                         ::testing::Combine(::testing::Values(Way{"Grpc", "m", grpc_api},
+                                                              Way{"ConnectJson", "j", connect_json_api},
+                                                              Way{"ConnectProto", "p", connect_proto_api}),
+                                            ::testing::Values(Through::leader, Through::follower)),
+                         [](const auto& way) {
+                           return std::get<0>(way.param).name + (std::get<1>(way.param) == Through::leader
+                                                                     ? "ThroughTheLeader"
+                                                                     : "ThroughAFollower");
                          });
 
 }  // namespace
