@@ -112,7 +112,15 @@ std::optional<AttemptError> Client::Impl::attempt(Attempts& attempts, const Call
   ++attempts.made;
   const auto now = steady_clock::now();
   const Connection& connection = *connections_[server];
-  if (!connection.connect(to_system(std::min(attempts.deadline, now + options_.connect_timeout)))) {
+  const Connected connected =
+      connection.connect(to_system(std::min(attempts.deadline, now + options_.connect_timeout)));
+  if (connected == Connected::refused) {
+    note_refusal(attempts, server);
+  } else {
+    attempts.refused.clear();
+    attempts.all_refused_at.reset();
+  }
+  if (connected != Connected::yes) {
     note(server, false);
     return AttemptError{.error = no_connection(connection.name()), .reached = Reached::no};
   }
@@ -133,6 +141,26 @@ std::optional<AttemptError> Client::Impl::attempt(Attempts& attempts, const Call
     note(server, false);
   }
   return error;
+}
+
+void Client::Impl::note_refusal(Attempts& attempts, std::size_t server) const {
+  attempts.refused.insert(server);
+  if (!attempts.all_refused_at && attempts.refused.size() == connections_.size()) {
+    attempts.all_refused_at = steady_clock::now();
+  }
+}
+
+std::optional<base::Error> Client::Impl::nobody_listens(const Attempts& attempts,
+                                                        const CallOptions& call) const {
+  if (!call.nobody_after || !attempts.all_refused_at ||
+      steady_clock::now() - *attempts.all_refused_at < *call.nobody_after) {
+    return std::nullopt;
+  }
+  std::string tried;
+  for (const auto& connection : connections_) {
+    tried += (tried.empty() ? "" : ", ") + connection->name();
+  }
+  return base::refused(base::Code::unavailable, "NO_CONNECTION", "no node answers; tried " + tried);
 }
 
 bool Client::Impl::may_go_on(const Attempts& attempts, const CallOptions& call,
@@ -186,6 +214,9 @@ WriteOutcome<Response> Client::Impl::write(Request request, const CallOptions& c
     if (failure->error.server_time_unix_ms != 0) {
       request_ids_.learn(failure->error.server_time_unix_ms);
     }
+    if (auto nobody = nobody_listens(attempts, call); nobody && !progress.is_unknown()) {
+      return Refused{*std::move(nobody)};
+    }
     if (next == Next::stop || !may_go_on(attempts, call, progress.error())) {
       break;
     }
@@ -223,6 +254,9 @@ base::Result<Response> Client::Impl::read(const Request& request, const CallOpti
     }
     base::Error error = failure->error;
     error.outcome = base::Outcome::refused;  // a read changes nothing
+    if (auto nobody = nobody_listens(attempts, call)) {
+      return std::unexpected(*std::move(nobody));
+    }
     if (!is_worth_another_attempt(*failure) || !may_go_on(attempts, call, error)) {
       return std::unexpected(std::move(error));
     }

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -56,6 +57,9 @@ class Client::Impl {
     std::optional<std::size_t> last_server;
     int made = 0;
     int answered = 0;  // with an error of a node of ours
+    // Servers that refused, one after another with nothing else between, and when the last of all did first.
+    std::set<std::size_t> refused;
+    std::optional<std::chrono::steady_clock::time_point> all_refused_at;
   };
 
   [[nodiscard]] Attempts begin(const CallOptions& call) const;
@@ -64,6 +68,11 @@ class Client::Impl {
   // Waits before the next attempt. False: the call's time is over, or it was asked to stop.
   [[nodiscard]] bool may_go_on(const Attempts& attempts, const CallOptions& call,
                                const base::Error& error) const;
+
+  void note_refusal(Attempts& attempts, std::size_t server) const;
+  // The error that ends a call because nobody is there.
+  [[nodiscard]] std::optional<base::Error> nobody_listens(const Attempts& attempts,
+                                                          const CallOptions& call) const;
 
   const ClientOptions options_;
   RequestIds request_ids_;

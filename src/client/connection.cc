@@ -38,7 +38,7 @@ Connection::Connection(const base::Address& address, Keepalive keepalive)
       messages_(v1::MessageService::NewStub(channel_)),
       cluster_(v1::ClusterService::NewStub(channel_)) {}
 
-bool Connection::connect(std::chrono::system_clock::time_point deadline) const {
+Connected Connection::connect(std::chrono::system_clock::time_point deadline) const {
   grpc_connectivity_state state = channel_->GetState(true);
   // An old failure says nothing about now: the server may have come back while the channel waits. gRPC goes
   // on calling it a failure while it dials again, and also when that is refused at once, so only a success
@@ -47,18 +47,20 @@ bool Connection::connect(std::chrono::system_clock::time_point deadline) const {
     grpc::experimental::ChannelResetConnectionBackoff(channel_.get());
     if (!channel_->WaitForStateChange(state,
                                       std::min(deadline, std::chrono::system_clock::now() + kSecondChance))) {
-      return false;
+      return Connected::refused;
     }
     state = channel_->GetState(true);
   }
   while (state != GRPC_CHANNEL_READY) {
-    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || state == GRPC_CHANNEL_SHUTDOWN ||
-        !channel_->WaitForStateChange(state, deadline)) {
-      return false;
+    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || state == GRPC_CHANNEL_SHUTDOWN) {
+      return Connected::refused;
+    }
+    if (!channel_->WaitForStateChange(state, deadline)) {
+      return Connected::no;
     }
     state = channel_->GetState(true);
   }
-  return true;
+  return Connected::yes;
 }
 
 }  // namespace parley::client

@@ -4,6 +4,7 @@
 #include <grpcpp/channel.h>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -17,12 +18,18 @@ struct Keepalive {
   std::chrono::milliseconds timeout{1'500};   // and the connection is dead after this long without an answer
 };
 
+enum class Connected : std::uint8_t {
+  yes,
+  refused,  // nobody listens there, or there is no way to it
+  no,       // nothing was heard in time
+};
+
 class Connection {
  public:
   Connection(const base::Address& address, Keepalive keepalive);
 
-  // Waits until the channel is ready. False: it could not connect, so nothing that was to be sent was sent.
-  [[nodiscard]] bool connect(std::chrono::system_clock::time_point deadline) const;
+  // Waits until the channel is ready. Otherwise nothing that was to be sent was sent.
+  [[nodiscard]] Connected connect(std::chrono::system_clock::time_point deadline) const;
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] v1::AccountService::Stub& accounts() const { return *accounts_; }

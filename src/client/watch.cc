@@ -157,7 +157,7 @@ class Watch::Impl {
   // Serves one stream to its end, and says why it ended.
   AttemptError serve(std::size_t server, const std::stop_token& stop) {
     const Connection& connection = client_.connection(server);
-    if (!connection.connect(system_clock::now() + client_.options().connect_timeout)) {
+    if (connection.connect(system_clock::now() + client_.options().connect_timeout) != Connected::yes) {
       client_.note(server, false);
       return {.error = base::refused(base::Code::unavailable, "NO_CONNECTION",
                                      "cannot connect to " + connection.name()),

@@ -12,6 +12,8 @@ namespace parley::cli {
 namespace {
 
 constexpr const char* kDefaultServer = "127.0.0.1:7700";
+// Where nobody listens at all, people want to know it soon; a node that is just being started gets this long.
+constexpr std::chrono::milliseconds kNobodyAfter{1'000};
 
 }  // namespace
 
@@ -48,17 +50,21 @@ std::vector<std::string> Session::servers() const {
   return profile_.servers.empty() ? std::vector<std::string>{kDefaultServer} : profile_.servers;
 }
 
+client::ClientOptions Session::client_options() const {
+  client::ClientOptions options;
+  for (const std::string& server : servers()) {
+    const auto address = base::parse_address(server);
+    base::ensure(address.has_value(), "addresses were checked where they came from");
+    options.servers.push_back(*address);
+  }
+  options.token = profile_.token;
+  options.timeout = timeout();
+  return options;
+}
+
 client::Client& Session::client() {
   if (!client_) {
-    client::ClientOptions options;
-    for (const std::string& server : servers()) {
-      const auto address = base::parse_address(server);
-      base::ensure(address.has_value(), "addresses were checked where they came from");
-      options.servers.push_back(*address);
-    }
-    options.token = profile_.token;
-    options.timeout = timeout();
-    client_ = std::make_unique<client::Client>(std::move(options));
+    client_ = std::make_unique<client::Client>(client_options());
   }
   return *client_;
 }
@@ -95,6 +101,7 @@ bool Session::forget() {
 
 client::CallOptions Session::call(Progress& progress) const {
   client::CallOptions call;
+  call.nobody_after = kNobodyAfter;
   call.on_retry = [&progress, told = std::make_shared<bool>(false)](const client::Retry& retry) {
     if (retry.error.outcome == base::Outcome::unknown && !*told) {
       *told = true;

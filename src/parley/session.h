@@ -44,6 +44,8 @@ class Session {
   [[nodiscard]] std::vector<std::string> servers() const;
   // Made at the first call, of servers().
   [[nodiscard]] client::Client& client();
+  // What it is made with.
+  [[nodiscard]] client::ClientOptions client_options() const;
 
   // False, and trouble was told: nobody is logged in with this profile.
   [[nodiscard]] bool is_logged_in() const;

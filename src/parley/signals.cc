@@ -21,7 +21,7 @@ sigset_t our_signals() {
 
 }  // namespace
 
-Signals::Signals() : file_(-1) {
+Signals::Signals() {
   const sigset_t set = our_signals();
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   file_ = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

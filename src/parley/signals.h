@@ -18,7 +18,7 @@ class Signals {
   [[nodiscard]] std::optional<int> take() const;
 
  private:
-  int file_;
+  int file_ = -1;
 };
 
 }  // namespace parley::cli

@@ -100,6 +100,54 @@ TEST(Client, FindsALivingServer) {
   EXPECT_TRUE(std::holds_alternative<Done<v1::SendMessageResponse>>(client.send_message(hello())));
 }
 
+TEST(Client, WhereNobodyListensTheCallEndsAndSaysWhatWasTried) {
+  const std::vector<base::Address> dead = {dead_address(), dead_address(), dead_address()};
+  auto options = options_for(dead);
+  options.timeout = seconds(600);  // longer than the test may take
+  Client client(std::move(options));
+  const CallOptions call{.nobody_after = milliseconds(100)};
+  const auto outcome = client.send_message(hello(), call);
+  const auto* const refused = std::get_if<Refused>(&outcome);
+  ASSERT_NE(refused, nullptr);
+  EXPECT_EQ(refused->error.code, base::Code::unavailable);
+  for (const base::Address& address : dead) {
+    EXPECT_THAT(refused->error.message, ::testing::HasSubstr(base::to_string(address)));
+  }
+  const auto status = client.get_status({}, call);
+  ASSERT_FALSE(status.has_value());
+  EXPECT_EQ(status.error().reason, "NO_CONNECTION");
+}
+
+TEST(Client, WhileOneNodeIsAliveItWaits) {
+  Sends sends(5, refused_status(grpc::StatusCode::UNAVAILABLE, "no leader"));
+  const ScriptedServer living(sends.script());
+  Client client(options_for({dead_address(), living.address(), dead_address()}));
+  const auto outcome = client.send_message(hello(), {.nobody_after = milliseconds(0)});
+  EXPECT_TRUE(std::holds_alternative<Done<v1::SendMessageResponse>>(outcome));
+}
+
+TEST(Client, AWriteThatMayHaveHappenedWaitsAlthoughNobodyListensAnyMore) {
+  Sends sends(100, {grpc::StatusCode::UNAVAILABLE, "reply lost"});
+  auto server = std::make_unique<ScriptedServer>(sends.script());
+  const base::Address address = server->address();
+  Client client(options_for({address}));
+  int refusals = 0;
+  Sends later(0, grpc::Status::OK);
+  std::unique_ptr<ScriptedServer> back;
+  const auto outcome = client.send_message(
+      hello(), {.on_retry =
+                    [&](const Retry& retry) {
+                      server.reset();
+                      refusals += retry.error.reason == "NO_CONNECTION" ? 1 : 0;
+                      if (refusals == 3 && !back) {
+                        back = std::make_unique<ScriptedServer>(later.script(), address.port);
+                      }
+                    },
+                .nobody_after = milliseconds(0)});
+  EXPECT_TRUE(std::holds_alternative<Done<v1::SendMessageResponse>>(outcome));
+  EXPECT_EQ(later.ids(), std::vector<std::string>{sends.ids().front()});
+}
+
 TEST(Client, SpreadsItsCalls) {
   Sends here(0, grpc::Status::OK);
   Sends there(0, grpc::Status::OK);

@@ -80,6 +80,71 @@ TEST(Cli, LoginKeepsServersAndTokenForItsOwnerAlone) {
   EXPECT_EQ(status.st_mode & 0777U, 0700U);
 }
 
+TEST(Cli, WhereNobodyListensItSaysSoLongBeforeItsTimeIsOver) {
+  const std::string first = to_string(dead_address());
+  const std::string second = to_string(dead_address());
+  const CliRunner cli(first + "," + second);
+  // Longer than the runner lets a program live.
+  const auto result = cli.run({"--timeout", "600", "login", "ann", "--password-stdin"}, "correct horse\n");
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_THAT(result.err, HasSubstr("unavailable"));
+  EXPECT_THAT(result.err, HasSubstr(first));
+  EXPECT_THAT(result.err, HasSubstr(second));
+}
+
+Handler<v1::GetStatusRequest, v1::GetStatusResponse> status_of(std::uint32_t id, v1::Role role,
+                                                               std::uint64_t applied,
+                                                               const std::vector<std::string>& addresses) {
+  return [=](grpc::ServerContext&, const v1::GetStatusRequest&, v1::GetStatusResponse& response) {
+    response.set_cluster_id("c0ffee");
+    response.set_node_id(id);
+    response.set_role(role);
+    response.set_leader_id(1);
+    response.set_applied_index(applied);
+    for (const std::string& address : addresses) {
+      auto& node = *response.add_nodes();
+      node.set_id(static_cast<std::uint32_t>(response.nodes_size()));
+      node.set_client_addr(address);
+      node.set_match_index(700U + node.id());
+    }
+    return grpc::Status::OK;
+  };
+}
+
+// Node 2 is known only from node 1's answer; node 3 is dead; a node of another cluster is none of ours.
+TEST(Cli, ClusterStatusShowsEachNodesOwnView) {
+  Script second;
+  second.get_status = status_of(2, v1::ROLE_FOLLOWER, 4321, {});
+  const ScriptedServer follower(std::move(second));
+  Script stranger;
+  stranger.get_status = [](grpc::ServerContext&, const v1::GetStatusRequest&,
+                           v1::GetStatusResponse& response) {
+    response.set_cluster_id("another");
+    response.set_node_id(4);
+    return grpc::Status::OK;
+  };
+  const ScriptedServer other(std::move(stranger));
+  Script first;
+  first.get_status = status_of(
+      1, v1::ROLE_LEADER, 1234,
+      {"127.0.0.1:1", to_string(follower.address()), to_string(dead_address()), to_string(other.address())});
+  const Person ann(std::move(first));
+  const auto result = ann.run({"cluster", "status"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const auto table = lines(result.out);
+  ASSERT_THAT(table, SizeIs(2 + 4)) << result.out;
+  EXPECT_THAT(table[2], HasSubstr("leader"));
+  EXPECT_THAT(table[2], HasSubstr("1234"));
+  EXPECT_THAT(table[3], HasSubstr("follower"));
+  EXPECT_THAT(table[3], HasSubstr("4321"));
+  EXPECT_THAT(table[4], HasSubstr("no answer; node 1: stored 703"));
+  EXPECT_THAT(table[5], HasSubstr("no answer"));
+  v1::GetStatusResponse parsed;
+  const auto json = ann.run({"cluster", "status", "--json"}).out;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(json, &parsed).ok()) << json;
+  EXPECT_EQ(parsed.node_id(), 1U);
+}
+
 TEST(Cli, AWrongPasswordIsRefused) {
   const ScriptedServer server(with_log_in());
   const CliRunner cli(to_string(server.address()));
