@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdio>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include "base/ensure.h"
@@ -17,6 +20,57 @@ std::string argon2id(std::string_view password, const PasswordCost& cost) {
   const int failed = crypto_pwhash_str_alg(text.data(), password.data(), password.size(), cost.passes,
                                            cost.memory_size_bytes, crypto_pwhash_ALG_ARGON2ID13);
   return failed == 0 ? std::string(text.data()) : std::string();
+}
+
+constexpr std::size_t kHash_bytes = 32;
+
+// The parts of libsodium's "$argon2id$v=19$m=65536,t=2,p=1$SALT$HASH".
+struct Argon2id {
+  PasswordCost cost;
+  std::array<unsigned char, crypto_pwhash_SALTBYTES> salt{};
+  std::array<unsigned char, kHash_bytes> hash{};
+};
+
+template <std::size_t Size>
+bool from_base64(std::string_view text, std::array<unsigned char, Size>& bytes) {
+  std::size_t size_bytes = 0;
+  return sodium_base642bin(bytes.data(), bytes.size(), text.data(), text.size(), nullptr, &size_bytes,
+                           nullptr, sodium_base64_VARIANT_ORIGINAL_NO_PADDING) == 0 &&
+         size_bytes == Size;
+}
+
+std::optional<Argon2id> parse(const std::string& text) {
+  Argon2id parts;
+  unsigned long long memory_kib = 0;
+  unsigned long long passes = 0;
+  int end = 0;
+  if (std::sscanf(text.c_str(), "$argon2id$v=19$m=%llu,t=%llu,p=1$%n", &memory_kib, &passes, &end) != 2 ||
+      end == 0) {
+    return std::nullopt;
+  }
+  const std::string_view rest = std::string_view(text).substr(static_cast<std::size_t>(end));
+  const std::size_t split = rest.find('$');
+  if (split == std::string_view::npos || !from_base64(rest.substr(0, split), parts.salt) ||
+      !from_base64(rest.substr(split + 1), parts.hash)) {
+    return std::nullopt;
+  }
+  parts.cost = {.passes = passes, .memory_size_bytes = static_cast<std::size_t>(memory_kib) * 1024};
+  return parts;
+}
+
+// Whether it is the password; nothing: there was no memory to find out. crypto_pwhash_str_verify gives one
+// answer for both (and the same errno), so the hash is made again and compared here.
+std::optional<bool> matches(const std::string& text, std::string_view password) {
+  const auto parts = parse(text);
+  if (!parts) {
+    return false;
+  }
+  std::array<unsigned char, kHash_bytes> made{};
+  if (crypto_pwhash(made.data(), made.size(), password.data(), password.size(), parts->salt.data(),
+                    parts->cost.passes, parts->cost.memory_size_bytes, crypto_pwhash_ALG_ARGON2ID13) != 0) {
+    return std::nullopt;
+  }
+  return sodium_memcmp(made.data(), parts->hash.data(), made.size()) == 0;
 }
 
 base::Error no_memory() {
@@ -107,8 +161,8 @@ void PasswordPool::work(Job& job) {
       return;
     }
     const std::string& hash = job.hash.empty() ? nobodys_hash_ : job.hash;
-    const bool same = crypto_pwhash_str_verify(hash.c_str(), job.password.data(), job.password.size()) == 0;
-    job.verified(same && !job.hash.empty());
+    const auto same = matches(hash, job.password);
+    job.verified(same ? base::Result<bool>(*same && !job.hash.empty()) : std::unexpected(no_memory()));
   } else {
     std::string hash = failed ? std::string() : argon2id(job.password, cost_);
     if (!failed && hash.empty()) {
