@@ -183,7 +183,7 @@ void SimDisk::apply(DiskContent& content, const Job& job) {
   }
 }
 
-void SimDisk::tell(const Job& job) {
+void SimDisk::tell(const Job& job) const {
   if (const auto* batch = std::get_if<raft::StorageBatch>(&job.work)) {
     events_.stored(*batch);
   } else {

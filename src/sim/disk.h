@@ -80,7 +80,7 @@ class SimDisk {
   void start();
   void finish(std::uint64_t epoch);
   static void apply(DiskContent& content, const Job& job);
-  void tell(const Job& job);
+  void tell(const Job& job) const;
   [[nodiscard]] bool store_with_model(std::uint64_t epoch);
   [[nodiscard]] bool store_with_log(std::uint64_t epoch);
   void lose_power();
