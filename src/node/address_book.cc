@@ -5,6 +5,26 @@
 #include <utility>
 
 namespace parley::node {
+namespace {
+
+constexpr std::size_t kMaxHeard = 64;
+
+}  // namespace
+
+bool AddressBook::is_listed(base::NodeId id) const {
+  return std::ranges::find(listed_, id, &ListedNode::id) != listed_.end();
+}
+
+void AddressBook::heard(const Hello& hello) {
+  std::erase_if(heard_, [&](const Heard& known) { return known.id == hello.self.id; });
+  heard_.push_back({hello.self.id, hello.peer_address});
+  if (heard_.size() > kMaxHeard) {
+    // Whoever is there says Hello again; a listed peer is not pushed out by made-up ids.
+    const auto oldest =
+        std::ranges::find_if(heard_, [this](const Heard& known) { return !is_listed(known.id); });
+    heard_.erase(oldest == heard_.end() ? heard_.begin() : oldest);
+  }
+}
 
 void AddressBook::logged(std::vector<chat::NodeAddresses> nodes) {
   for (chat::NodeAddresses& node : nodes) {
@@ -20,8 +40,8 @@ std::vector<std::string> AddressBook::addresses(base::NodeId id) const {
       result.push_back(address);
     }
   };
-  if (const auto heard = heard_.find(id); heard != heard_.end()) {
-    add(heard->second);
+  if (const auto heard = std::ranges::find(heard_, id, &Heard::id); heard != heard_.end()) {
+    add(heard->address);
   }
   if (const auto listed = std::ranges::find(listed_, id, &ListedNode::id); listed != listed_.end()) {
     add(listed->peer_address);

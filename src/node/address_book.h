@@ -18,7 +18,7 @@ class AddressBook {
  public:
   AddressBook(base::NodeId self, std::vector<ListedNode> listed) : self_(self), listed_(std::move(listed)) {}
 
-  void heard(const Hello& hello) { heard_[hello.self.id] = hello.peer_address; }
+  void heard(const Hello& hello);
   void logged(std::vector<chat::NodeAddresses> nodes);
   // Without state: those of the list. With state: the members.
   [[nodiscard]] std::vector<PeerAddresses> peers(const raft::Configuration& members, bool has_state) const;
@@ -28,11 +28,17 @@ class AddressBook {
       base::NodeId id) const;  // the one most likely right; empty: none known
 
  private:
+  struct Heard {
+    base::NodeId id;
+    std::string address;
+  };
+
+  [[nodiscard]] bool is_listed(base::NodeId id) const;
   [[nodiscard]] std::vector<std::string> addresses(base::NodeId id) const;
 
   const base::NodeId self_;
   const std::vector<ListedNode> listed_;
-  std::map<base::NodeId, std::string> heard_;
+  std::vector<Heard> heard_;  // the newest last; bounded: without state, any id can say Hello
   std::map<base::NodeId, chat::NodeAddresses> logged_;
 };
 

@@ -304,7 +304,10 @@ void Applier::note_progress() {
     return;
   }
   // A state that was opened late may be ahead of what has come; the core counts what it has given out.
-  progress_.applied.store(std::min(state_->applied(), received_).value(), std::memory_order_release);
+  // A state that was opened anew may be behind what was given out and answered: that is never taken back.
+  const std::uint64_t applied = std::min(state_->applied(), received_).value();
+  progress_.applied.store(std::max(progress_.applied.load(std::memory_order_relaxed), applied),
+                          std::memory_order_release);
   if (state_->uncommitted_entries() == 0) {
     progress_.committed.store(state_->applied().value(), std::memory_order_release);
   }

@@ -35,7 +35,7 @@ void ClusterClock::leader_wall(std::int64_t unix_ms, SteadyTime now) {
   leader_offset_ms_ = unix_ms - steady_ms(now);
 }
 
-std::optional<std::int64_t> ClusterClock::median_offset_ms() const {
+std::optional<std::int64_t> ClusterClock::median_offset_ms(SteadyTime now) const {
   std::vector<std::int64_t> offsets;
   if (own_offset_ms_) {
     offsets.push_back(*own_offset_ms_);
@@ -47,7 +47,10 @@ std::optional<std::int64_t> ClusterClock::median_offset_ms() const {
     return std::nullopt;
   }
   std::ranges::sort(offsets);
-  return offsets[(offsets.size() - 1) / 2];
+  const std::int64_t lower = offsets[(offsets.size() - 1) / 2];
+  // Of two in the middle (a node of three is dead) one may be the wrong one. The lower, unless the log is
+  // further already: then that clock is behind, and ids made by right clocks would lie ahead of its window.
+  return steady_ms(now) + lower < last_in_log_.wall_unix_ms ? offsets[offsets.size() / 2] : lower;
 }
 
 chat::Stamp ClusterClock::stamp(SteadyTime now) {
@@ -67,7 +70,7 @@ std::int64_t ClusterClock::wall_unix_ms(SteadyTime now, bool is_leader) const {
   if (leader_offset_ms_ && (!is_leader || voter_offsets_ms_.empty())) {
     return steady_ms(now) + *leader_offset_ms_;
   }
-  return steady_ms(now) + median_offset_ms().value_or(0);
+  return steady_ms(now) + median_offset_ms(now).value_or(0);
 }
 
 }  // namespace parley::node

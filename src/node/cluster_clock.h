@@ -41,7 +41,7 @@ class ClusterClock {
   [[nodiscard]] std::int64_t wall_unix_ms(SteadyTime now, bool is_leader) const;
 
  private:
-  [[nodiscard]] std::optional<std::int64_t> median_offset_ms() const;
+  [[nodiscard]] std::optional<std::int64_t> median_offset_ms(SteadyTime now) const;
 
   chat::Stamp last_in_log_;
   SteadyTime leading_since_;

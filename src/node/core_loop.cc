@@ -142,7 +142,7 @@ void CoreLoop::on_message(const raft::Member& from, PeerMessage& message) {
   } else if (auto* forward = std::get_if<ForwardWrite>(&message)) {
     gathered_.emplace_back(GatheredForward{from, std::move(*forward)});
   } else if (auto* reply = std::get_if<ForwardReply>(&message)) {
-    writes_.on_reply(from, std::move(*reply), now_);
+    writes_.on_reply(from, std::move(*reply));
   } else if (auto* offer = std::get_if<FoundingOffer>(&message)) {
     if (log_.core().last_index().is_none() && founder_.takes(offer->founding)) {
       founding_ = std::move(offer->founding);
@@ -306,7 +306,8 @@ void CoreLoop::founded() {
   take_output();
 }
 
-// The leader's own commands: Sweep and Tick, one in flight, and only while nobody's write waits (rule 9).
+// The leader's own commands: Sweep and Tick, one in flight, and only while nobody's write waits (rule 9),
+// or house_pace.h says that it is time all the same.
 void CoreLoop::keep_house() {
   if (founder_.has_state() && now_ >= next_announce_) {
     next_announce_ = now_ + kAnnounceCheck;
@@ -318,13 +319,17 @@ void CoreLoop::keep_house() {
     return;
   }
   housekeeping_.reset();
-  if (!log_.status().can_commit || !writes_.is_idle() || !gathered_.empty() || !cannot_apply_.empty()) {
+  const bool is_idle = writes_.is_idle() && gathered_.empty();
+  if (!log_.status().can_commit || !cannot_apply_.empty() || !pace_.is_time(is_idle, now_)) {
     return;
   }
   if (progress_.has_sweep_work.load(std::memory_order_relaxed)) {
     housekeeping_ = writes_.propose_housekeeping(chat::encode(chat::Sweep{}), now_);
   } else if (progress_.next_expiry_ms.load(std::memory_order_relaxed) <= clock_.cluster_time_ms(now_)) {
     housekeeping_ = writes_.propose_housekeeping(chat::encode(chat::Tick{}), now_);
+  }
+  if (housekeeping_) {
+    pace_.proposed(now_);
   }
 }
 

@@ -19,6 +19,7 @@
 #include "node/cluster_clock.h"
 #include "node/core_events.h"
 #include "node/founding.h"
+#include "node/house_pace.h"
 #include "node/leadership_log.h"
 #include "node/raft_log.h"
 #include "node/read_router.h"
@@ -149,7 +150,8 @@ class CoreLoop final : private RaftWorld {
   std::string cannot_apply_;
   bool is_stopping_ = false;
   std::optional<LogPlace> housekeeping_;  // the node's own command in the log
-  SteadyTime announced_until_;            // an announcement is under way
+  HousePace pace_;
+  SteadyTime announced_until_;  // an announcement is under way
   SteadyTime next_tick_;
   SteadyTime next_announce_;
   SteadyTime next_publish_;

@@ -135,7 +135,7 @@ void WriteRouter::on_forward(const raft::Member& origin, const ForwardWrite& for
   }
 }
 
-void WriteRouter::on_reply(const raft::Member& from, ForwardReply reply, SteadyTime now) {
+void WriteRouter::on_reply(const raft::Member& from, ForwardReply reply) {
   const auto found = forwarded_.find(reply.forward_id);
   if (found == forwarded_.end() || found->second.leader != from) {
     return;
@@ -158,7 +158,6 @@ void WriteRouter::on_reply(const raft::Member& from, ForwardReply reply, SteadyT
     // once. The next change of leader or the next tick sends it.
     waiting_.push_back(std::move(write));
   }
-  static_cast<void>(now);
 }
 
 void WriteRouter::on_link_up(SteadyTime now) { flush(now); }
@@ -187,14 +186,13 @@ void WriteRouter::take_back_forwarded(const std::function<bool(const Forwarded&)
   flush(now);
 }
 
-void WriteRouter::lose(Writer writer, SteadyTime now) {
+void WriteRouter::lose(Writer writer) {
   if (auto* write = std::get_if<PendingWritePtr>(&writer)) {
     (*write)->may_have_happened = true;
     waiting_.push_back(std::move(*write));
   } else if (const auto* remote = std::get_if<RemoteWriter>(&writer)) {
     reply(*remote, {.answer = ForwardFailure::lost});
   }
-  static_cast<void>(now);
 }
 
 void WriteRouter::on_status(const LogStatus& status, SteadyTime now) {
@@ -207,7 +205,7 @@ void WriteRouter::on_status(const LogStatus& status, SteadyTime now) {
   if (before.is_leader && (!status.is_leader || status.term != before.term)) {
     std::deque<Proposed> lost = std::exchange(proposed_, {});
     for (Proposed& proposed : lost) {
-      lose(std::move(proposed.writer), now);
+      lose(std::move(proposed.writer));
     }
   }
   // Whoever led may have died with what it was sent, or have handed over: ask the new one.
@@ -229,7 +227,7 @@ std::vector<ApplyItem> WriteRouter::claim(std::vector<raft::Entry> committed, St
         item.writer = std::move(proposed.writer);
       } else {
         // Another leader's entry stands where this one was.
-        lose(std::move(proposed.writer), now);
+        lose(std::move(proposed.writer));
       }
     }
     items.push_back(std::move(item));
@@ -278,7 +276,7 @@ void WriteRouter::tick(SteadyTime now) {
 
 void WriteRouter::stop() {
   for (Proposed& proposed : proposed_) {
-    lose(std::move(proposed.writer), {});
+    lose(std::move(proposed.writer));
   }
   proposed_.clear();
   for (auto& [id, forwarded] : forwarded_) {

@@ -46,7 +46,7 @@ class WriteRouter {
   std::optional<LogPlace> propose_housekeeping(std::string_view command, SteadyTime now);
   // From another node.
   void on_forward(const raft::Member& origin, const ForwardWrite& forward, SteadyTime now);
-  void on_reply(const raft::Member& from, ForwardReply reply, SteadyTime now);
+  void on_reply(const raft::Member& from, ForwardReply reply);
   void on_link_up(SteadyTime now);
   void on_link_down(const raft::Member& peer, SteadyTime now);
   // After LogOutput::status_changed.
@@ -76,7 +76,7 @@ class WriteRouter {
   void flush(SteadyTime now);
   // True: the front of waiting_ has been taken from it.
   [[nodiscard]] bool start_front(SteadyTime now);
-  void lose(Writer writer, SteadyTime now);
+  void lose(Writer writer);
   void take_back_forwarded(const std::function<bool(const Forwarded&)>& which, SteadyTime now);
   void reply(const RemoteWriter& to, ForwardReply answer);
   void expire(SteadyTime now);

@@ -49,6 +49,19 @@ TEST(ClusterClock, J16TwoDaysBackIsOutvotedAsWell) {
   EXPECT_EQ(clock.stamp(at(0)).wall_unix_ms, kToday_ms);
 }
 
+// One of three nodes is dead: two clocks, of which one is wrong. The log knows which.
+TEST(ClusterClock, J16OfTwoClocksTheOneThatIsBehindTheLogIsNotTaken) {
+  constexpr std::int64_t kTwoDays_ms = 2LL * 24 * 3600 * 1000;
+  ClusterClock back({.cluster_time_ms = 500, .wall_unix_ms = kToday_ms});
+  back.own_wall(kToday_ms + 1000 - kTwoDays_ms, at(0));
+  back.voter_wall(base::NodeId(2), kToday_ms + 1000, at(0));
+  EXPECT_EQ(back.stamp(at(0)).wall_unix_ms, kToday_ms + 1000);
+  ClusterClock ahead({.cluster_time_ms = 500, .wall_unix_ms = kToday_ms});
+  ahead.own_wall(kToday_ms + 1000 + kTwoDays_ms, at(0));
+  ahead.voter_wall(base::NodeId(2), kToday_ms + 1000, at(0));
+  EXPECT_EQ(ahead.stamp(at(0)).wall_unix_ms, kToday_ms + 1000);
+}
+
 TEST(ClusterClock, AFollowerSaysWhatTheLeaderSaid) {
   ClusterClock clock({});
   clock.own_wall(kToday_ms + kYear_ms, at(0));

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "node/address_book.h"
 #include "node/admission.h"
 #include "tests/node/fake_log.h"
 
@@ -91,6 +92,21 @@ TEST(Founding, HellosUnderMadeUpIdsAreBoundedAndKeepNobodyOut) {
   founder.heard(hello(member(2)));
   founder.heard(hello(member(3)));
   EXPECT_TRUE(founder.decide(secrets()));
+}
+
+TEST(AddressBook, HellosUnderMadeUpIdsAreBoundedAndPushNoListedPeerOut) {
+  AddressBook book(base::NodeId(1), list());
+  Hello moved = hello(member(2));
+  moved.peer_address = "moved:1";
+  book.heard(moved);
+  raft::Configuration everybody;
+  for (std::uint32_t id = 10; id < 2'000; ++id) {
+    book.heard(with_state(member(id)));
+    everybody.learners.push_back(member(id));
+  }
+  EXPECT_LE(book.peers(everybody, true).size(), 64U);
+  EXPECT_EQ(book.peer_address(base::NodeId(2)), "moved:1");
+  EXPECT_EQ(book.peer_address(base::NodeId(1'999)), "x:1") << "the newest is known";
 }
 
 TEST(Founding, ListsThatDifferFoundNothing) {

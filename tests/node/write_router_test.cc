@@ -84,7 +84,7 @@ TEST_F(WriteRouterTest, AFollowerForwardsAndTellsTheResult) {
   const auto answer = submit();
   ASSERT_THAT(sent_, SizeIs(1));
   EXPECT_EQ(sent_[0].to, base::NodeId(2));
-  router_.on_reply(member(2), {.forward_id = forwarded(0).forward_id, .answer = result(7)}, now_);
+  router_.on_reply(member(2), {.forward_id = forwarded(0).forward_id, .answer = result(7)});
   ASSERT_TRUE(answer->has_value());
   EXPECT_EQ((**answer)->position, base::Position(7));
 }
@@ -93,7 +93,7 @@ TEST_F(WriteRouterTest, AnAnswerOfAnotherLifeOfTheLeaderIsNone) {
   log_.follow(member(2), 5);
   status();
   const auto answer = submit();
-  router_.on_reply(member(2, 99), {.forward_id = forwarded(0).forward_id, .answer = result(7)}, now_);
+  router_.on_reply(member(2, 99), {.forward_id = forwarded(0).forward_id, .answer = result(7)});
   EXPECT_FALSE(answer->has_value());
 }
 
@@ -133,7 +133,7 @@ TEST_F(WriteRouterTest, TheSameBytesGoToTheNextLeader) {
   EXPECT_EQ(sent_[1].to, base::NodeId(3));
   EXPECT_EQ(forwarded(0).command, forwarded(1).command);
   EXPECT_NE(forwarded(0).forward_id, forwarded(1).forward_id);
-  router_.on_reply(member(3), {.forward_id = forwarded(1).forward_id, .answer = result(7)}, now_);
+  router_.on_reply(member(3), {.forward_id = forwarded(1).forward_id, .answer = result(7)});
   EXPECT_TRUE(answer->has_value() && (*answer)->has_value());
 }
 
@@ -144,7 +144,7 @@ TEST_F(WriteRouterTest, J6ARefusalNeverOverridesAnEarlierUnknown) {
   const auto answer = submit();
   log_.follow(member(3), 6);
   status();
-  router_.on_reply(member(3), {.forward_id = forwarded(1).forward_id, .answer = overloaded()}, now_);
+  router_.on_reply(member(3), {.forward_id = forwarded(1).forward_id, .answer = overloaded()});
   ASSERT_TRUE(answer->has_value());
   EXPECT_EQ((*answer)->error().outcome, base::Outcome::unknown);
 }
@@ -168,7 +168,7 @@ TEST_F(WriteRouterTest, J6TheSameWhereThisNodeWasTheFirstLeader) {
   log_.follow(member(2), 6);
   status();
   ASSERT_THAT(sent_, SizeIs(1));
-  router_.on_reply(member(2), {.forward_id = forwarded(0).forward_id, .answer = overloaded()}, now_);
+  router_.on_reply(member(2), {.forward_id = forwarded(0).forward_id, .answer = overloaded()});
   ASSERT_TRUE(answer->has_value());
   EXPECT_EQ((*answer)->error().outcome, base::Outcome::unknown);
 }
@@ -177,7 +177,7 @@ TEST_F(WriteRouterTest, AFirstRefusalIsRefused) {
   log_.follow(member(2), 5);
   status();
   const auto answer = submit();
-  router_.on_reply(member(2), {.forward_id = forwarded(0).forward_id, .answer = overloaded()}, now_);
+  router_.on_reply(member(2), {.forward_id = forwarded(0).forward_id, .answer = overloaded()});
   ASSERT_TRUE(answer->has_value());
   EXPECT_EQ((*answer)->error().outcome, base::Outcome::refused);
 }
@@ -186,12 +186,12 @@ TEST_F(WriteRouterTest, WhatTheLeaderDidNotProposeIsSentAgainAndStaysRefusable) 
   log_.follow(member(2), 5);
   status();
   const auto answer = submit();
-  router_.on_reply(member(2), {.forward_id = forwarded(0).forward_id, .answer = ForwardFailure::not_proposed},
-                   now_);
+  router_.on_reply(member(2),
+                   {.forward_id = forwarded(0).forward_id, .answer = ForwardFailure::not_proposed});
   EXPECT_THAT(sent_, SizeIs(1)) << "not at once: it would ask the same node again";
   pass(milliseconds(20));
   ASSERT_THAT(sent_, SizeIs(2));
-  router_.on_reply(member(2), {.forward_id = forwarded(1).forward_id, .answer = overloaded()}, now_);
+  router_.on_reply(member(2), {.forward_id = forwarded(1).forward_id, .answer = overloaded()});
   EXPECT_EQ((*answer)->error().outcome, base::Outcome::refused);
 }
 
@@ -199,7 +199,7 @@ TEST_F(WriteRouterTest, WhatWasLostWithItsLeaderIsUnknownUntilAResultComes) {
   log_.follow(member(2), 5);
   status();
   const auto answer = submit(milliseconds(500));
-  router_.on_reply(member(2), {.forward_id = forwarded(0).forward_id, .answer = ForwardFailure::lost}, now_);
+  router_.on_reply(member(2), {.forward_id = forwarded(0).forward_id, .answer = ForwardFailure::lost});
   can_send_ = false;
   pass(milliseconds(600));
   ASSERT_TRUE(answer->has_value());
@@ -236,7 +236,7 @@ TEST_F(WriteRouterTest, ALostAnswerIsAskedForAgain) {
   pass(milliseconds(1600));
   ASSERT_THAT(sent_, SizeIs(2));
   EXPECT_EQ(forwarded(0).command, forwarded(1).command);
-  router_.on_reply(member(2), {.forward_id = forwarded(1).forward_id, .answer = result(7)}, now_);
+  router_.on_reply(member(2), {.forward_id = forwarded(1).forward_id, .answer = result(7)});
   EXPECT_TRUE(answer->has_value() && (*answer)->has_value());
 }
 
