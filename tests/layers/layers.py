@@ -10,6 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
+import checks  # noqa: E402
+
 # A layer may include the layers named here, and its own files.
 ALLOWED = {
     "base": set(),
@@ -55,12 +58,9 @@ class Tree:
 
     def __init__(self, root):
         self.src = Path(root) / "src"
-        self.includes = {}
-        for path in sorted(self.src.rglob("*")):
-            if path.suffix in (".h", ".cc"):
-                self.includes[path.relative_to(self.src).as_posix()] = [
-                    (kind, name) for kind, name in INCLUDE.findall(path.read_text(encoding="utf-8"))
-                ]
+        self.includes = {
+            file.removeprefix("src/"): INCLUDE.findall(text) for file, text in checks.sources(root, "src")
+        }
 
     def outside_headers(self, file, seen):
         """Yields (header from outside, file that names it) for everything that `file` sees."""
@@ -147,21 +147,10 @@ def self_check():
     return failures
 
 
-def main():
-    arguments = sys.argv[1:]
-    problems = []
-    if arguments and arguments[0] == "--self-check":
-        problems += self_check()
-        arguments = arguments[1:]
-    if len(arguments) != 1:
-        sys.exit(__doc__)
-    tree = Tree(arguments[0])
-    problems += tree.problems()
-    for problem in problems:
-        print(problem)
-    print(f"layers: {len(tree.includes)} files, {len(problems)} problems")
-    return 1 if problems else 0
+def check(root):
+    tree = Tree(root)
+    return len(tree.includes), tree.problems()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(checks.run("layers", __doc__, self_check, check))

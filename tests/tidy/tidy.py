@@ -11,6 +11,9 @@ import re
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
+import checks  # noqa: E402
+
 MAX_FUNCTION_LINES = 70
 MAX_FILE_LINES = 800
 
@@ -128,26 +131,10 @@ def self_check():
             yield f"self-check: the breach in {name} gave {list(check(name, text))}"
 
 
-def main():
-    arguments = sys.argv[1:]
-    problems = []
-    if arguments and arguments[0] == "--self-check":
-        problems += self_check()
-        arguments = arguments[1:]
-    if len(arguments) != 1:
-        sys.exit(__doc__)
-    root = Path(arguments[0])
-    count = 0
-    for folder in ("src", "tests", "bench"):
-        for path in sorted((root / folder).rglob("*")):
-            if path.suffix in (".h", ".cc"):
-                count += 1
-                problems += check(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8"))
-    for problem in problems:
-        print(problem)
-    print(f"tidy: {count} files, {len(problems)} problems")
-    return 1 if problems else 0
+def check_tree(root):
+    files = list(checks.sources(root, "src", "tests", "bench"))
+    return len(files), [problem for file in files for problem in check(*file)]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(checks.run("tidy", __doc__, self_check, check_tree))
