@@ -379,7 +379,7 @@ void CoreLoop::take_output() {
     if (output.status_changed) {
       on_status();
     }
-    std::ranges::move(writes_.claim(std::move(output.committed), now_), std::back_inserter(unoffered_.items));
+    std::ranges::move(writes_.claim(std::move(output.committed)), std::back_inserter(unoffered_.items));
     std::ranges::move(reads_.on_answers(output.barriers), std::back_inserter(unoffered_.ready));
   }
 }

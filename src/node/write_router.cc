@@ -215,7 +215,7 @@ void WriteRouter::on_status(const LogStatus& status, SteadyTime now) {
   flush(now);
 }
 
-std::vector<ApplyItem> WriteRouter::claim(std::vector<raft::Entry> committed, SteadyTime now) {
+std::vector<ApplyItem> WriteRouter::claim(std::vector<raft::Entry> committed) {
   std::vector<ApplyItem> items;
   items.reserve(committed.size());
   for (raft::Entry& entry : committed) {

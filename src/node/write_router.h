@@ -52,7 +52,7 @@ class WriteRouter {
   // After LogOutput::status_changed.
   void on_status(const LogStatus& status, SteadyTime now);
   // Committed entries, each with who waits for it.
-  [[nodiscard]] std::vector<ApplyItem> claim(std::vector<raft::Entry> committed, SteadyTime now);
+  [[nodiscard]] std::vector<ApplyItem> claim(std::vector<raft::Entry> committed);
   void tick(SteadyTime now);
   // Answers everything that waits.
   void stop();

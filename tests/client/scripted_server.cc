@@ -25,37 +25,25 @@ grpc::Status answer(const Handler<Request, Response>& handler, grpc::ServerConte
   return handler(*context, *request, *response);
 }
 
+// One method of the API: its name there, and in the script.
+// NOLINTBEGIN(bugprone-macro-parentheses): types and names cannot stand in parentheses
+#define PARLEY_SCRIPTED(Method, method)                                                 \
+  grpc::Status Method(grpc::ServerContext* context, const v1::Method##Request* request, \
+                      v1::Method##Response* response) override {                        \
+    return answer(script_.method, context, request, response);                          \
+  }
+// NOLINTEND(bugprone-macro-parentheses)
+
 class Accounts final : public v1::AccountService::Service {
  public:
   explicit Accounts(const Script& script) : script_(script) {}
-  grpc::Status CreateAccount(grpc::ServerContext* context, const v1::CreateAccountRequest* request,
-                             v1::CreateAccountResponse* response) override {
-    return answer(script_.create_account, context, request, response);
-  }
-  grpc::Status LogIn(grpc::ServerContext* context, const v1::LogInRequest* request,
-                     v1::LogInResponse* response) override {
-    return answer(script_.log_in, context, request, response);
-  }
-  grpc::Status LogOut(grpc::ServerContext* context, const v1::LogOutRequest* request,
-                      v1::LogOutResponse* response) override {
-    return answer(script_.log_out, context, request, response);
-  }
-  grpc::Status ChangePassword(grpc::ServerContext* context, const v1::ChangePasswordRequest* request,
-                              v1::ChangePasswordResponse* response) override {
-    return answer(script_.change_password, context, request, response);
-  }
-  grpc::Status DeleteAccount(grpc::ServerContext* context, const v1::DeleteAccountRequest* request,
-                             v1::DeleteAccountResponse* response) override {
-    return answer(script_.delete_account, context, request, response);
-  }
-  grpc::Status GetAccount(grpc::ServerContext* context, const v1::GetAccountRequest* request,
-                          v1::GetAccountResponse* response) override {
-    return answer(script_.get_account, context, request, response);
-  }
-  grpc::Status ListAccounts(grpc::ServerContext* context, const v1::ListAccountsRequest* request,
-                            v1::ListAccountsResponse* response) override {
-    return answer(script_.list_accounts, context, request, response);
-  }
+  PARLEY_SCRIPTED(CreateAccount, create_account)
+  PARLEY_SCRIPTED(LogIn, log_in)
+  PARLEY_SCRIPTED(LogOut, log_out)
+  PARLEY_SCRIPTED(ChangePassword, change_password)
+  PARLEY_SCRIPTED(DeleteAccount, delete_account)
+  PARLEY_SCRIPTED(GetAccount, get_account)
+  PARLEY_SCRIPTED(ListAccounts, list_accounts)
 
  private:
   const Script& script_;
@@ -64,26 +52,11 @@ class Accounts final : public v1::AccountService::Service {
 class Messages final : public v1::MessageService::Service {
  public:
   explicit Messages(const Script& script) : script_(script) {}
-  grpc::Status SendMessage(grpc::ServerContext* context, const v1::SendMessageRequest* request,
-                           v1::SendMessageResponse* response) override {
-    return answer(script_.send_message, context, request, response);
-  }
-  grpc::Status ListMessages(grpc::ServerContext* context, const v1::ListMessagesRequest* request,
-                            v1::ListMessagesResponse* response) override {
-    return answer(script_.list_messages, context, request, response);
-  }
-  grpc::Status MarkRead(grpc::ServerContext* context, const v1::MarkReadRequest* request,
-                        v1::MarkReadResponse* response) override {
-    return answer(script_.mark_read, context, request, response);
-  }
-  grpc::Status DeleteMessages(grpc::ServerContext* context, const v1::DeleteMessagesRequest* request,
-                              v1::DeleteMessagesResponse* response) override {
-    return answer(script_.delete_messages, context, request, response);
-  }
-  grpc::Status GetUnreadCounts(grpc::ServerContext* context, const v1::GetUnreadCountsRequest* request,
-                               v1::GetUnreadCountsResponse* response) override {
-    return answer(script_.get_unread_counts, context, request, response);
-  }
+  PARLEY_SCRIPTED(SendMessage, send_message)
+  PARLEY_SCRIPTED(ListMessages, list_messages)
+  PARLEY_SCRIPTED(MarkRead, mark_read)
+  PARLEY_SCRIPTED(DeleteMessages, delete_messages)
+  PARLEY_SCRIPTED(GetUnreadCounts, get_unread_counts)
   grpc::Status Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
                      grpc::ServerWriter<v1::WatchResponse>* writer) override {
     return answer(script_.watch, context, request, writer);
@@ -96,14 +69,13 @@ class Messages final : public v1::MessageService::Service {
 class Cluster final : public v1::ClusterService::Service {
  public:
   explicit Cluster(const Script& script) : script_(script) {}
-  grpc::Status GetStatus(grpc::ServerContext* context, const v1::GetStatusRequest* request,
-                         v1::GetStatusResponse* response) override {
-    return answer(script_.get_status, context, request, response);
-  }
+  PARLEY_SCRIPTED(GetStatus, get_status)
 
  private:
   const Script& script_;
 };
+
+#undef PARLEY_SCRIPTED
 
 }  // namespace
 

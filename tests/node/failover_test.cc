@@ -89,20 +89,39 @@ void wait_for_more(const Load& load, std::uint64_t more) {
       << "the cluster takes no writes";
 }
 
-TEST(Failover, AKilledLeaderUnderLoadLosesAndDoublesNothing) {
-  TestCluster cluster(3);
+// All nodes run and a leader leads: a user of theirs.
+TestUser begin(TestCluster& cluster) {
   cluster.start_all();
   static_cast<void>(cluster.wait_for_leader());
-  const TestUser anna = cluster.make_user(1, "anna");
+  return cluster.make_user(1, "anna");
+}
+
+// Nodes that the load is taken from before they are killed, and given back to.
+void kill(TestCluster& cluster, Load& load, const std::vector<std::uint32_t>& ids) {
+  for (const std::uint32_t id : ids) {
+    load.set_node(id - 1, nullptr);
+  }
+  for (const std::uint32_t id : ids) {
+    cluster.kill(id);
+  }
+}
+void start(TestCluster& cluster, Load& load, const std::vector<std::uint32_t>& ids) {
+  for (const std::uint32_t id : ids) {
+    cluster.start(id);
+    load.set_node(id - 1, &cluster.node(id));
+  }
+}
+
+TEST(Failover, AKilledLeaderUnderLoadLosesAndDoublesNothing) {
+  TestCluster cluster(3);
+  const TestUser anna = begin(cluster);
   Load load(replicas(cluster), anna, 6);
   for (int round = 0; round < 4; ++round) {
     wait_for_more(load, 200);
     const std::uint32_t leader = cluster.wait_for_leader();
-    load.set_node(leader - 1, nullptr);
-    cluster.kill(leader);
+    kill(cluster, load, {leader});
     wait_for_more(load, 200);
-    cluster.start(leader);
-    load.set_node(leader - 1, &cluster.node(leader));
+    start(cluster, load, {leader});
   }
   wait_for_more(load, 200);
   load.stop();
@@ -112,22 +131,14 @@ TEST(Failover, AKilledLeaderUnderLoadLosesAndDoublesNothing) {
 
 TEST(Failover, AnyTwoOfFiveMayDie) {
   TestCluster cluster(5);
-  cluster.start_all();
-  static_cast<void>(cluster.wait_for_leader());
-  const TestUser anna = cluster.make_user(1, "anna");
+  const TestUser anna = begin(cluster);
   Load load(replicas(cluster), anna, 6);
   wait_for_more(load, 100);
   const std::uint32_t leader = cluster.wait_for_leader();
   const std::uint32_t other = leader % 5 + 1;
-  for (const std::uint32_t id : {leader, other}) {
-    load.set_node(id - 1, nullptr);
-    cluster.kill(id);
-  }
+  kill(cluster, load, {leader, other});
   wait_for_more(load, 100);
-  for (const std::uint32_t id : {leader, other}) {
-    cluster.start(id);
-    load.set_node(id - 1, &cluster.node(id));
-  }
+  start(cluster, load, {leader, other});
   wait_for_more(load, 100);
   load.stop();
   cluster.wait_until_equal();
@@ -136,21 +147,11 @@ TEST(Failover, AnyTwoOfFiveMayDie) {
 
 TEST(Failover, AllKilledAtOnceAndBack) {
   TestCluster cluster(3);
-  cluster.start_all();
-  static_cast<void>(cluster.wait_for_leader());
-  const TestUser anna = cluster.make_user(1, "anna");
+  const TestUser anna = begin(cluster);
   Load load(replicas(cluster), anna, 4);
   wait_for_more(load, 300);
-  for (std::uint32_t id = 1; id <= 3; ++id) {
-    load.set_node(id - 1, nullptr);
-  }
-  for (std::uint32_t id = 1; id <= 3; ++id) {
-    cluster.kill(id);
-  }
-  for (std::uint32_t id = 1; id <= 3; ++id) {
-    cluster.start(id);
-    load.set_node(id - 1, &cluster.node(id));
-  }
+  kill(cluster, load, {1, 2, 3});
+  start(cluster, load, {1, 2, 3});
   wait_for_more(load, 100);
   load.stop();
   expect_exactly_once(cluster, load, anna);
@@ -186,9 +187,7 @@ TEST(Failover, ALeaderInAMinorityAcknowledgesNothingAndItsWritesHappenOnceOrNeve
 
 TEST(Failover, TwoOfThreeDeadStaleReadsWorkAndWritesAreRefused) {
   TestCluster cluster(3);
-  cluster.start_all();
-  static_cast<void>(cluster.wait_for_leader());
-  const TestUser anna = cluster.make_user(1, "anna");
+  const TestUser anna = begin(cluster);
   ASSERT_TRUE(cluster.write(1, cluster.message(anna, anna, "note")));
   cluster.wait_until_equal();
   cluster.kill(2);
@@ -211,9 +210,7 @@ TEST(Failover, TwoOfThreeDeadStaleReadsWorkAndWritesAreRefused) {
 // J1: A acknowledges X on {A, C}, B lags; C's disk is wiped and C starts again with the same command line.
 TEST(Failover, J1AWipedNodeIsRefusedAndNothingIsLost) {
   TestCluster cluster(3);
-  cluster.start_all();
-  static_cast<void>(cluster.wait_for_leader());
-  const TestUser anna = cluster.make_user(1, "anna");
+  const TestUser anna = begin(cluster);
   cluster.wait_until_equal();
   std::uint32_t leader = cluster.wait_for_leader();
   const std::uint32_t wiped = leader % 3 + 1;
@@ -236,9 +233,7 @@ TEST(Failover, J1AWipedNodeIsRefusedAndNothingIsLost) {
 
 TEST(Failover, J1TheSameWhenOnlyTheLogIsGone) {
   TestCluster cluster(3);
-  cluster.start_all();
-  static_cast<void>(cluster.wait_for_leader());
-  const TestUser anna = cluster.make_user(1, "anna");
+  const TestUser anna = begin(cluster);
   ASSERT_TRUE(cluster.write(1, cluster.message(anna, anna, "X")));
   cluster.wait_until_equal();
   cluster.stop(3);
@@ -307,9 +302,7 @@ TEST(Failover, J1ListsThatDifferFoundNothingAndAreNamed) {
 // J20: all addresses change between a stop and a start.
 TEST(Failover, J20AClusterWhoseAddressesAllChangedMeetsAgain) {
   TestCluster cluster(3);
-  cluster.start_all();
-  static_cast<void>(cluster.wait_for_leader());
-  const TestUser anna = cluster.make_user(1, "anna");
+  const TestUser anna = begin(cluster);
   ASSERT_TRUE(cluster.write(1, cluster.message(anna, anna, "old address")));
   for (std::uint32_t id = 1; id <= 3; ++id) {
     cluster.stop(id);
@@ -412,9 +405,7 @@ TEST(Failover, J19AFullStateHandsOverAndServesStaleReads) {
   }
   TestCluster cluster(
       3, [&](ReplicaOptions& options) { options.sqlite_vfs = disks.at(options.id.value())->name(); });
-  cluster.start_all();
-  static_cast<void>(cluster.wait_for_leader());
-  const TestUser anna = cluster.make_user(1, "anna");
+  const TestUser anna = begin(cluster);
   cluster.wait_until_equal();
   std::map<std::uint32_t, std::shared_ptr<Collector>> seen;
   std::vector<std::unique_ptr<Subscription>> watches;
@@ -457,9 +448,7 @@ TEST(Failover, J19AFullStateHandsOverAndServesStaleReads) {
 // The checker is proven by planted bugs: the same message applied twice, lost, out of order.
 TEST(Failover, ThePlantedApplyTwiceIsCaught) {
   TestCluster cluster(1);
-  cluster.start_all();
-  static_cast<void>(cluster.wait_for_leader());
-  const TestUser anna = cluster.make_user(1, "anna");
+  const TestUser anna = begin(cluster);
   const std::vector<ClientHistory> told = {{.acknowledged = {"0:0", "0:1"}}};
   ASSERT_TRUE(cluster.write(1, cluster.message(anna, anna, "0:0")));
   const auto second = cluster.message(anna, anna, "0:1");
@@ -568,9 +557,7 @@ TEST(Failover, H2ALeaderWhoseDiskStallsStepsAside) {
   for (std::uint32_t id = 1; id <= 3; ++id) {
     cluster.set_disk(id, disks[id]);
   }
-  cluster.start_all();
-  static_cast<void>(cluster.wait_for_leader());
-  const TestUser anna = cluster.make_user(1, "anna");
+  const TestUser anna = begin(cluster);
   Load load(replicas(cluster), anna, 4);
   wait_for_more(load, 100);
   const std::uint32_t stalled = cluster.wait_for_leader();
@@ -620,21 +607,17 @@ TEST(Failover, J2AFailedSyncEndsTheNodeAndLosesNothing) {
   for (std::uint32_t id = 1; id <= 3; ++id) {
     cluster.set_disk(id, disks[id]);
   }
-  cluster.start_all();
-  static_cast<void>(cluster.wait_for_leader());
-  const TestUser anna = cluster.make_user(1, "anna");
+  const TestUser anna = begin(cluster);
   Load load(replicas(cluster), anna, 4);
   wait_for_more(load, 100);
   const std::uint32_t leader = cluster.wait_for_leader();
   disks.at(leader).fail_syncs();
   EXPECT_TRUE(wait_until([&] { return ended == leader; }));
-  load.set_node(leader - 1, nullptr);
-  cluster.kill(leader);
+  kill(cluster, load, {leader});
   wait_for_more(load, 100);
   StallingDisk mended;
   cluster.set_disk(leader, mended);
-  cluster.start(leader);
-  load.set_node(leader - 1, &cluster.node(leader));
+  start(cluster, load, {leader});
   wait_for_more(load, 100);
   load.stop();
   cluster.wait_until_equal();

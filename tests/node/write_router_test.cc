@@ -71,7 +71,7 @@ TEST_F(WriteRouterTest, TheLeaderProposesAndTheEntryFindsItsWriter) {
   status();
   const auto answer = submit();
   ASSERT_THAT(log_.entries, SizeIs(1));
-  auto items = router_.claim(log_.entries, now_);
+  auto items = router_.claim(log_.entries);
   ASSERT_THAT(items, SizeIs(1));
   ASSERT_TRUE(std::holds_alternative<PendingWritePtr>(items[0].writer));
   EXPECT_FALSE(answer->has_value()) << "not applied yet";
@@ -224,7 +224,7 @@ TEST_F(WriteRouterTest, ADeadlineOfAProposedWriteIsUnknownAndItsEntryGoesOn) {
   pass(milliseconds(600));
   ASSERT_TRUE(answer->has_value());
   EXPECT_EQ((*answer)->error().outcome, base::Outcome::unknown);
-  const auto items = router_.claim(log_.entries, now_);
+  const auto items = router_.claim(log_.entries);
   ASSERT_THAT(items, SizeIs(1));
   EXPECT_TRUE(std::holds_alternative<std::monostate>(items[0].writer));
 }
@@ -245,7 +245,7 @@ TEST_F(WriteRouterTest, AnEntryOfAnotherLeaderAtTheSamePlaceIsNotTheWriters) {
   status();
   const auto answer = submit();
   raft::Entry other{raft::Index(1), raft::Term(6), raft::EntryKind::command, make_stamped_entry({}, "other")};
-  const auto items = router_.claim({other}, now_);
+  const auto items = router_.claim({other});
   ASSERT_THAT(items, SizeIs(1));
   EXPECT_TRUE(std::holds_alternative<std::monostate>(items[0].writer));
   EXPECT_FALSE(answer->has_value()) << "it is proposed again";

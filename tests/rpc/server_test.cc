@@ -74,6 +74,17 @@ class RpcServer : public ::testing::Test {
     return status;
   }
 
+  // For a watcher of `user` who does not read: gRPC's window fills, then the queue, and then the watch ends.
+  void fill_up(const User& user) {
+    const std::string body(base::kMaxBodyBytes, 'x');
+    EXPECT_TRUE(wait_until(
+        [&] {
+          (void)api_.send(user, user.name, body);
+          return api_.node.watchers() == 0;
+        },
+        std::chrono::minutes(1), 0ms));
+  }
+
   static void authorize(grpc::ClientContext& context, const User& user) {
     context.AddMetadata("authorization", user.authorization());
   }
@@ -411,14 +422,7 @@ TEST_F(SlowWatcher, IsCutOffAndToldSo) {
   authorize(context, alice);
   const auto stream = messages_->Watch(&context, v1::WatchRequest());
   ASSERT_TRUE(wait_until([&] { return api_.node.watchers() == 1; }));
-  // Nobody reads: gRPC's window fills, then the queue, and then the watch ends.
-  const std::string body(base::kMaxBodyBytes, 'x');
-  ASSERT_TRUE(wait_until(
-      [&] {
-        (void)api_.send(alice, "alice", body);
-        return api_.node.watchers() == 0;
-      },
-      std::chrono::minutes(1), 0ms));
+  fill_up(alice);
   v1::WatchResponse response;
   std::uint64_t last = 0;
   while (stream->Read(&response)) {
@@ -441,13 +445,7 @@ TEST_F(DeafWatcher, IsCancelledAfterAGrace) {
   authorize(context, alice);
   const auto stream = messages_->Watch(&context, v1::WatchRequest());
   ASSERT_TRUE(wait_until([&] { return api_.node.watchers() == 1; }));
-  const std::string body(base::kMaxBodyBytes, 'x');
-  ASSERT_TRUE(wait_until(
-      [&] {
-        (void)api_.send(alice, "alice", body);
-        return api_.node.watchers() == 0;
-      },
-      std::chrono::minutes(1), 0ms));
+  fill_up(alice);
   EXPECT_TRUE(wait_until([&] { return api_.service->open_streams() == 0; })) << "nothing is kept for it";
   v1::WatchResponse response;
   while (stream->Read(&response)) {
