@@ -18,7 +18,6 @@ namespace parley::testing {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 // Bob, who says what the test makes him say.
 class Bob {

@@ -16,7 +16,7 @@ class ProfileTest : public ::testing::Test {
     std::string name = "/tmp/parley-profile-XXXXXX";
     root_ = ::mkdtemp(name.data());
   }
-  ~ProfileTest() override { std::filesystem::remove_all(root_); }
+  void TearDown() override { std::filesystem::remove_all(root_); }
   [[nodiscard]] static unsigned mode(const std::filesystem::path& path) {
     struct stat status{};
     ::stat(path.c_str(), &status);
