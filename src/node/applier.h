@@ -22,7 +22,7 @@
 namespace parley::node {
 
 struct ApplyLimits {
-  std::chrono::milliseconds commit_after{200};   // the longest that a transaction stays open
+  std::chrono::milliseconds commit_after{50};    // the longest that a transaction stays open
   std::uint64_t commit_entries = 4096;           // the most entries in one
   std::chrono::milliseconds reopen_after{1000};  // of a state that failed
 };
