@@ -1,0 +1,88 @@
+// A real proxy between a browser and a node: it passes bytes on, and can lose what a node answers to one request. The
+// connection stays open then, as on a network that drops packets: the browser learns nothing.
+import { createServer, connect, type Server, type Socket } from 'node:net';
+
+const kLongestNeedle_bytes = 256;
+
+interface Loss {
+  readonly needle: string;
+  readonly hold: boolean; // the request itself does not reach the node either
+  readonly asked: () => void;
+  readonly answered: () => void;
+}
+
+export interface LostReply {
+  readonly asked: Promise<void>; // the request has come by
+  readonly answered: Promise<void>; // and the node's answer to it, which was not passed on
+}
+
+export class LossyProxy {
+  private server: Server | undefined;
+  private readonly sockets = new Set<Socket>();
+  private readonly losses: Loss[] = [];
+
+  constructor(
+    readonly port: number,
+    private readonly targetPort: number,
+  ) {}
+
+  // As long as its node runs: a dead node's port refuses.
+  async open(): Promise<void> {
+    if (this.server) return;
+    const server = createServer((client) => { this.serve(client); });
+    this.server = server;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(this.port, '127.0.0.1', resolve);
+    });
+  }
+
+  async close(): Promise<void> {
+    const { server } = this;
+    this.server = undefined;
+    for (const socket of this.sockets) socket.destroy();
+    if (server) await new Promise((resolve) => { server.close(resolve); });
+  }
+
+  // The next request that holds `needle` (a piece of its head, as "/SendMessage") gets no reply, nor does anything else
+  // on its connection. `hold`: it does not reach the node.
+  loseReplyTo(needle: string, { hold = false } = {}): LostReply {
+    let asked = (): void => undefined;
+    let answered = (): void => undefined;
+    const lost = {
+      asked: new Promise<void>((resolve) => { asked = resolve; }),
+      answered: new Promise<void>((resolve) => { answered = resolve; }),
+    };
+    this.losses.push({ needle, hold, asked, answered });
+    return lost;
+  }
+
+  private serve(client: Socket): void {
+    const node = connect(this.targetPort, '127.0.0.1');
+    let loss: Loss | undefined;
+    let seen = '';
+    for (const socket of [client, node]) {
+      this.sockets.add(socket);
+      socket.setNoDelay(true);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        this.sockets.delete(socket);
+        client.destroy();
+        node.destroy();
+      });
+    }
+    client.on('data', (bytes) => {
+      seen = (seen + bytes.toString('latin1')).slice(-kLongestNeedle_bytes - bytes.length);
+      const at = loss ? -1 : this.losses.findIndex((each) => seen.includes(each.needle));
+      if (at >= 0) {
+        [loss] = this.losses.splice(at, 1);
+        loss?.asked();
+      }
+      if (!loss?.hold) node.write(bytes);
+    });
+    node.on('data', (bytes) => {
+      if (loss) loss.answered();
+      else client.write(bytes);
+    });
+  }
+}
