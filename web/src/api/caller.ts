@@ -169,6 +169,7 @@ export class Caller {
 
   private async mayGoOn(round: Round, error: AttemptError, until: number, signal: AbortSignal | undefined): Promise<boolean> {
     const pause_ms = round.pause_ms(this.nodes, error);
+    if (!this.isOnline() && round.made >= this.nodes.count) return false;
     if (signal?.aborted || Date.now() + pause_ms >= until) return false;
     await pause(pause_ms, signal);
     return !signal?.aborted;

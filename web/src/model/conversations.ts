@@ -4,7 +4,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 
 import { ConversationSchema, ListConversationsResponseSchema, MessageService, type Conversation, type Message, type WatchResponse } from '../gen/parley/v1/api_pb';
 import type { ConversationRow } from './contract';
-import { dateOf, positionOf, type Reading } from './reading';
+import { dateOf, positionAsOf, type Reading } from './reading';
 import type { OutboxEntry, Store } from './store';
 
 const kPageSize = 50;
@@ -72,7 +72,7 @@ export class Conversations {
     const load = ++this.loads;
     const pageSize = Math.min(Math.max(kPageSize, this.known.peek().size), kMostPageSize);
     const answer = await this.world.reading.read(MessageService.method.listConversations, (stale) => ({ pageSize, stale }));
-    const position = positionOf(answer.asOf);
+    const position = positionAsOf(answer.asOf);
     if (load !== this.loads) return position;
     this.token = answer.nextPageToken;
     this.known.value = new Map(answer.conversations.map((each) => [each.id, each]));

@@ -18,7 +18,7 @@ const kKeptEvents = 2_000;
 export interface FeedHandler {
   onEvent(event: WatchResponse): void; // not heartbeats; each position once, in order
   onSent(message: Message): void; // of another tab: committed, by its answer
-  reload(atLeast: bigint): void; // read the lists again, as of that position or later
+  reload(notBefore: bigint): void; // read the lists again, as of that position or later
   onSessionEnd(): void;
 }
 

@@ -30,7 +30,7 @@ export class Reading {
   }
 }
 
-export const positionOf = (asOf: AsOf | undefined): bigint => asOf?.position ?? 0n;
+export const positionAsOf = (asOf: AsOf | undefined): bigint => asOf?.position ?? 0n;
 
 // The outcome of an action that ended in `error`.
 export function failure(error: unknown): Outcome<never> {

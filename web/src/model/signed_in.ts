@@ -137,8 +137,8 @@ export class SignedIn implements FeedHandler {
     this.world.onSessionEnd();
   }
 
-  // Until it has worked: the lists, as of `atLeast` or later. The first time the feed begins where they end.
-  reload(atLeast: bigint): void {
+  // Until it has worked: the lists, as of `notBefore` or later. The first time the feed begins where they end.
+  reload(notBefore: bigint): void {
     const reload = ++this.reloads;
     void (async () => {
       for (let failures = 0; reload === this.reloads && !this.over.signal.aborted; ++failures) {
@@ -146,7 +146,7 @@ export class SignedIn implements FeedHandler {
           const [unread, position] = await Promise.all([this.unread.load(), this.conversations.load()]);
           const asOf = position < unread.position ? position : unread.position;
           if (reload !== this.reloads || this.over.signal.aborted) return;
-          if (asOf >= atLeast) {
+          if (asOf >= notBefore) {
             this.feed.startAt(asOf, unread.clusterId);
             for (const timeline of this.timelines) void timeline.refresh();
             return;

@@ -11,7 +11,7 @@ import { kMaxShownMessages, type Mark, type Outcome, type ShownMessage, type Tim
 import { peerOf, type Conversations } from './conversations';
 import type { Outbox } from './outbox';
 import type { ReadMarks } from './read_marks';
-import { dateOf, done, failure, positionOf, type Reading } from './reading';
+import { dateOf, done, failure, positionAsOf, type Reading } from './reading';
 import type { OutboxEntry, Store } from './store';
 
 const kPageSize = 50;
@@ -157,7 +157,7 @@ export class ConversationTimeline implements Timeline {
       do {
         const answer = await this.page(token, pageSize);
         if (load !== this.loads || this.over.signal.aborted) return true;
-        asOf ??= positionOf(answer.asOf);
+        asOf ??= positionAsOf(answer.asOf);
         messages.push(...answer.messages);
         token = answer.nextPageToken;
         pageSize = kMostPageSize;
@@ -185,7 +185,7 @@ export class ConversationTimeline implements Timeline {
         this.hasOlderPages.value = this.olderToken !== '';
         this.error.value = null;
       });
-      for (const event of this.world.since(positionOf(answer.asOf))) this.apply(event);
+      for (const event of this.world.since(positionAsOf(answer.asOf))) this.apply(event);
     } catch (error) {
       this.loadFailed(error, load);
     } finally {

@@ -2,7 +2,7 @@
 import { computed, signal } from '@preact/signals';
 
 import { MessageService, type WatchResponse } from '../gen/parley/v1/api_pb';
-import { positionOf, type Reading } from './reading';
+import { positionAsOf, type Reading } from './reading';
 
 const kPageSize = 500;
 const kMostPages = 20;
@@ -29,7 +29,7 @@ export class Unread {
     for (let page = 0; page < kMostPages; ++page) {
       const pageToken = token;
       const answer = await this.reading.read(MessageService.method.getUnreadCounts, (stale) => ({ pageSize: kPageSize, pageToken, stale }));
-      asOf ??= positionOf(answer.asOf);
+      asOf ??= positionAsOf(answer.asOf);
       clusterId = answer.asOf?.clusterId ?? '';
       for (const each of answer.counts) counts.set(each.conversationId, each.unreadCount);
       token = answer.nextPageToken;
