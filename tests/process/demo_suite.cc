@@ -13,6 +13,7 @@
 
 #include "tests/parley/cli_runner.h"
 #include "tests/parley/tmux.h"
+#include "tests/process/cluster.h"
 #include "tests/support/wait_until.h"
 
 namespace parley::testing {
@@ -133,6 +134,21 @@ TEST_F(DemoSuite, WrongWordsAreToldPlainly) {
   const auto data = cli_.run({"demo", "--auto", "--data", folder()});
   EXPECT_EQ(data.exit_code, 2);
   EXPECT_THAT(data.err, HasSubstr("holds 1 nodes, and the demo has 5"));
+}
+
+TEST(OpenSuite, FindsThePageOfANodeThatIsAlive) {
+  Cluster cluster(3);
+  const int leader = cluster.wait_for_leader();
+  const CliRunner cli(cluster.servers());
+  ASSERT_EQ(cli.run({"register", "ann", "--password-stdin"}, "correct horse\n").exit_code, 0);
+  const auto before = cli.run({"open", "--print"});
+  EXPECT_THAT(before.out, ContainsRegex("^http://127\\.0\\.0\\.1:[0-9]+/\n$")) << before.err;
+  cluster.stop(leader, SIGKILL);
+  const auto after = cli.run({"open", "--print"});
+  ASSERT_EQ(after.exit_code, 0) << after.err;
+  const std::string address = after.out.substr(7, after.out.rfind('/') - 7);
+  EXPECT_EQ(cli.run({"open", "--print", "--http", address}).out, after.out)
+      << "and without asking the cluster";
 }
 
 }  // namespace

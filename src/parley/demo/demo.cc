@@ -398,8 +398,7 @@ void print_verdict(const DemoOptions& options, const Demo& demo, const Verdict& 
   for (const std::string& complaint : verdict.complaints) {
     cli::print_line("  " + complaint);
   }
-  cli::print_line(
-      "\nEvery message was looked up at all five nodes, and in what the other one was shown live.");
+  cli::print_line("\nCounted at all five nodes, and in what the other one was shown live.");
 }
 
 }  // namespace
