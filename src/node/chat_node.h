@@ -98,8 +98,8 @@ struct NodeStatus {
   std::vector<PeerView> nodes;
   bool writable = false;
   std::uint64_t acknowledged_writes = 0;
-  std::uint64_t log_writes = 0;    // each with its fdatasync, since this node started
-  std::uint64_t log_write_us = 0;  // that they took together
+  std::uint64_t log_writes = 0;              // each with its fdatasync, since this node started
+  std::uint64_t log_write_us = 0;            // that they took together
   std::vector<LeaderChange> leader_changes;  // the last 20, oldest first
   AsOf as_of;
   std::string trouble;  // for people: what this node cannot do now, and why; empty: nothing
