@@ -7,7 +7,6 @@ namespace parley::test {
 namespace {
 
 using gateway::EmbeddedFile;
-using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
