@@ -198,7 +198,7 @@ class Hurried : public Limits {
 TEST_F(Hurried, WhoDripsAHeaderIsCutOff) {
   auto connection = connect();
   ASSERT_TRUE(connection.send("GET /healthz HTTP/1.1\r\n"));
-  const bool refused = wait_until([&connection] { return !connection.send("X-Drip: x\r\n"); }, 60s, 20ms);
+  const bool refused = wait_until([&connection] { return !connection.send("X-Drip: x\r\n"); }, 60s, 200ms);
   EXPECT_TRUE(refused) << "bytes that come one by one do not buy time";
 }
 
