@@ -205,7 +205,12 @@ TEST_F(BadInputSuite, GarbageOnEveryPort) {
         to.sin_port = htons(address.port);
         to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         ASSERT_EQ(::connect(socket, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0) << to_string(address);
-        std::string bytes = round % 2 == 0 ? "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" : "";
+        // After the beginning of either protocol, and after none.
+        std::string bytes = round % 4 == 0 ? "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+                            : round % 4 == 1
+                                ? "POST /parley.v1.MessageService/SendMessage HTTP/1.1\r\n"
+                                  "Content-Type: application/json\r\nContent-Length: 9999\r\n\r\n"
+                                : "";
         for (int i = 0; i < 2'000; ++i) {
           bytes.push_back(static_cast<char>(random() & 0xffU));
         }

@@ -1,10 +1,13 @@
 // The rules of safety against real processes: must-pass.md J, the lines that need whole programs. Each test
 // names its line.
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -149,6 +152,128 @@ TEST(SafetySuite, J04_TwoChangesOfAPasswordHaveOneWinner) {
                 done[static_cast<std::size_t>(racer)]);
     }
   }
+}
+
+// J4: log-ins with the old password racing its change: whatever they opened is ended once the change is done,
+// and afterwards the old password opens nothing.
+TEST(SafetySuite, J04_ALogInRacingAChangeOfPasswordOpensNothingThatLasts) {
+  Cluster cluster(3);
+  cluster.wait_for_leader();
+  const auto everywhere = cluster.client();
+  for (int round = 0; round < 3; ++round) {
+    v1::LogInRequest log_in;
+    log_in.set_name(fmt::format("ann{}", round));
+    log_in.set_password("correct horse");
+    const std::string token = sign_up(*everywhere, log_in.name());
+    std::vector<std::vector<std::string>> opened(3);  // tokens, by node
+    std::atomic<int> tries = 0;
+    std::atomic<bool> is_changed = false;
+    {
+      std::vector<std::jthread> racers;
+      for (std::size_t racer = 0; racer < opened.size(); ++racer) {
+        racers.emplace_back([&, racer] {
+          const auto client = cluster.client({static_cast<int>(racer) + 1});
+          bool was_changed = false;
+          // Fewer than 20 in all: the changer's own session must not go as the oldest.
+          for (int number = 1; !was_changed; ++number) {
+            if (number > 5) {
+              EXPECT_TRUE(wait_until([&] { return is_changed.load(); }, std::chrono::minutes(2)));
+            }
+            was_changed =
+                is_changed || number > 5;  // then this is the last try, begun after the change was done
+            const auto outcome = client->log_in(log_in);
+            const auto* const done = std::get_if<client::Done<v1::LogInResponse>>(&outcome);
+            EXPECT_FALSE(was_changed && done != nullptr) << "the old password opened a session";
+            if (done != nullptr) {
+              opened[racer].push_back(done->answer.token());
+            }
+            ++tries;
+          }
+        });
+      }
+      EXPECT_TRUE(wait_until([&] { return tries >= 3; }));
+      const auto changer = cluster.client({1 + round % 3});
+      changer->set_token(token);
+      v1::ChangePasswordRequest change;
+      change.set_password("correct horse");
+      change.set_new_password("battery staple");
+      const auto outcome = changer->change_password(change);
+      if (const auto* const refused = std::get_if<client::Refused>(&outcome)) {
+        ADD_FAILURE() << refused->error.message;
+      } else if (const auto* const unknown = std::get_if<client::Unknown>(&outcome)) {
+        ADD_FAILURE() << "unknown: " << unknown->error.message;
+      }
+      is_changed = true;
+    }
+    std::size_t sessions = 0;
+    for (const auto& tokens : opened) {
+      for (const std::string& old : tokens) {
+        ++sessions;
+        everywhere->set_token(old);
+        const auto read = everywhere->list_messages({});
+        ASSERT_FALSE(read.has_value()) << "a session of the old password lives";
+        EXPECT_EQ(base::to_string(read.error().code), "UNAUTHENTICATED");
+      }
+    }
+    EXPECT_GT(sessions, 0U);
+  }
+}
+
+// J9: an account with many received messages is deleted: they are gone for both parties at once, the rows go
+// in steps of at most 500, and others' sends go on in between.
+TEST(SafetySuite, J09_AnAccountWithManyMessagesIsDeletedInSteps) {
+  constexpr int kSenders = 16;
+  constexpr int kMessages = 4'000;
+  constexpr int kRowsOfACommand = 500;
+  Cluster cluster(3);
+  const int leader = cluster.wait_for_leader();
+  const auto everywhere = cluster.client();
+  const std::string dan = sign_up(*everywhere, "dan");
+  const std::string eve = sign_up(*everywhere, "eve");
+  {
+    std::vector<std::jthread> senders;
+    for (int sender = 0; sender < kSenders; ++sender) {
+      senders.emplace_back([&] {
+        const auto client = cluster.client({leader});
+        client->set_token(dan);
+        for (int i = 0; i < kMessages / kSenders; ++i) {
+          EXPECT_NE(send_note(*client, "eve", "to be deleted"), 0U);
+        }
+      });
+    }
+  }
+  Talk talk(cluster, "ann", "bob");
+  talk.wait_for_more(5);
+  everywhere->set_token(eve);
+  v1::DeleteAccountRequest gone;
+  gone.set_password("correct horse");
+  const auto outcome = everywhere->delete_account(gone);
+  ASSERT_TRUE(std::holds_alternative<client::Done<v1::DeleteAccountResponse>>(outcome));
+  const auto deleted_at = std::get<client::Done<v1::DeleteAccountResponse>>(outcome).answer.position();
+  everywhere->set_token(dan);
+  EXPECT_EQ(inbox_of(*everywhere).size(), 0U);
+
+  std::uint64_t swept_at = 0;
+  SQLite::Database state((cluster.data_folder(leader) / "state.db").string(), SQLite::OPEN_READONLY, 10'000);
+  EXPECT_TRUE(wait_until(
+      [&] {
+        swept_at = static_cast<std::uint64_t>(state.execAndGet("SELECT applied FROM state").getInt64());
+        return state.execAndGet("SELECT count(*) FROM message WHERE body = 'to be deleted'").getInt() == 0 &&
+               swept_at >= deleted_at;
+      },
+      std::chrono::minutes(2)));
+  // At least so many entries; what the talk sent meanwhile does not count.
+  talk.wait_for_more(5);
+  talk.finish();
+  EXPECT_THAT(talk.complaints(), ::testing::IsEmpty());
+  const auto meanwhile =
+      static_cast<std::uint64_t>(std::ranges::count_if(talk.acknowledged(), [&](const Acknowledged& message) {
+        return message.id > deleted_at && message.id <= swept_at;
+      }));
+  fmt::print("{} messages were deleted within {} entries, {} of them sends of others\n", kMessages,
+             swept_at - deleted_at, meanwhile);
+  EXPECT_GE(swept_at - deleted_at - meanwhile, std::uint64_t{kMessages / kRowsOfACommand});
+  EXPECT_GT(meanwhile, 0U);
 }
 
 // J17: one flipped bit in the middle of the log: the node stops, and names the file. The others go on.

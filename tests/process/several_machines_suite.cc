@@ -143,5 +143,39 @@ TEST_F(SeveralMachinesSuite, ALeaderThatIsCutOffAcknowledgesNothing) {
   EXPECT_EQ(of_ann, talk.acknowledged());
 }
 
+// J10: a follower whose link comes and goes deposes nobody, nor does one that gets no time for a while. A
+// machine so busy that the leader itself loses its followers is no bug: then the same is tried again.
+TEST_F(SeveralMachinesSuite, J10_AFlakyLinkToOneFollowerAndAStarvedOneDeposeNobody) {
+  const auto times_leaderless = [&](int node) {
+    const std::string log = cluster_.log(node);
+    const std::regex pattern("no leader");
+    return std::distance(std::sregex_iterator(log.begin(), log.end(), pattern), std::sregex_iterator());
+  };
+  Talk talk(cluster_, "ann", "bob");
+  bool is_undisturbed = false;
+  for (int attempt = 0; attempt < 4 && !is_undisturbed; ++attempt) {
+    const int leader = cluster_.wait_for_leader();
+    const auto term = cluster_.status(leader).value_or(v1::GetStatusResponse()).term();
+    const int follower = cluster_.any_follower(leader);
+    for (int round = 0; round < 2; ++round) {
+      const auto before = times_leaderless(follower);
+      network_.cut(follower);
+      ASSERT_TRUE(wait_until([&] { return times_leaderless(follower) > before; })) << "it notices";
+      talk.wait_for_more(20);
+      network_.heal(follower);
+      cluster_.wait_for_leader();
+      cluster_.freeze(follower);
+      talk.wait_for_more(100);
+      cluster_.thaw(follower);
+      cluster_.wait_for_leader();
+    }
+    const auto after = cluster_.status(leader).value_or(v1::GetStatusResponse());
+    is_undisturbed = after.role() == v1::ROLE_LEADER && after.term() == term;
+  }
+  EXPECT_TRUE(is_undisturbed);
+  talk.finish();
+  EXPECT_THAT(talk.complaints(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace parley::testing

@@ -1,0 +1,179 @@
+// Seeded random input against a real cluster: valid requests of every method with one field or one byte
+// changed, to one node after the other. Nothing crashes, and whatever is refused has changed no row of any
+// table but the results.
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/format.h>
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/stubs/logging.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/request_ids.h"
+#include "tests/process/case_checks.h"
+#include "tests/process/cluster.h"
+#include "tests/process/person.h"
+#include "tests/support/mutator.h"
+#include "tests/support/wait_until.h"
+
+namespace parley::testing {
+namespace {
+
+using google::protobuf::Message;
+using google::protobuf::MethodDescriptor;
+
+constexpr std::uint32_t kSeed = 20'261'121;
+constexpr int kRoundsPerMethod = 24;
+
+std::vector<const MethodDescriptor*> all_methods() {
+  std::vector<const MethodDescriptor*> methods;
+  const auto* file = v1::SendMessageRequest::descriptor()->file();
+  for (int i = 0; i < file->service_count(); ++i) {
+    for (int j = 0; j < file->service(i)->method_count(); ++j) {
+      methods.push_back(file->service(i)->method(j));
+    }
+  }
+  return methods;
+}
+
+// Every row of every table, in text; but `result`, which remembers refusals, `state`, which counts positions,
+// and `node`, which the nodes write themselves.
+std::vector<std::string> all_rows(SQLite::Database& state) {
+  std::vector<std::string> tables;
+  SQLite::Statement names(
+      state,
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('result', 'state', 'node')");
+  while (names.executeStep()) {
+    tables.push_back(names.getColumn(0).getString());
+  }
+  std::vector<std::string> rows;
+  for (const auto& table : tables) {
+    SQLite::Statement query(state, "SELECT * FROM " + table);
+    while (query.executeStep()) {
+      std::string row = table;
+      for (int i = 0; i < query.getColumnCount(); ++i) {
+        row += "|" + query.getColumn(i).getString();
+      }
+      rows.push_back(row);
+    }
+  }
+  std::ranges::sort(rows);
+  return rows;
+}
+
+class RandomInputSuite : public ::testing::TestWithParam<const MethodDescriptor*> {
+ protected:
+  static void SetUpTestSuite() {
+    google::protobuf::SetLogHandler(nullptr);
+    cluster_ = std::make_unique<Cluster>(3);
+    cluster_->wait_for_leader();
+  }
+  static void TearDownTestSuite() { cluster_.reset(); }
+
+  RandomInputSuite() {
+    for (const int node : cluster_->ids()) {
+      apis_.push_back(grpc_api(*cluster_, {node}));
+      states_.push_back(std::make_unique<SQLite::Database>(
+          (cluster_->data_folder(node) / "state.db").string(), SQLite::OPEN_READONLY, 10'000));
+    }
+  }
+
+  [[nodiscard]] ApiUnderTest& api(int node) { return *apis_[static_cast<std::size_t>(node - 1)]; }
+
+  void renew_user() {
+    static int number = 0;
+    world_.api = apis_.front().get();
+    user_ = std::make_unique<Person>(world_, fmt::format("mallory{}", ++number));
+    PARLEY_ASSERT_OK(user_->sign_up());
+    const auto sent = user_->send(user_->name(), "before");
+    PARLEY_ASSERT_OK(sent);
+    message_id_ = sent->id();
+  }
+
+  // As this node has applied it once whatever was answered before has been, and nothing is left to be swept.
+  [[nodiscard]] std::vector<std::string> rows_at(int node) {
+    auto& state = *states_[static_cast<std::size_t>(node - 1)];
+    EXPECT_TRUE(wait_until([&] {
+      // A linearizable read: what it looked at is committed.
+      v1::GetAccountRequest look;
+      look.set_name(user_->name());
+      v1::GetAccountResponse found;
+      return api(node).call("GetAccount", user_->token(), look, found).has_value() &&
+             state.execAndGet("SELECT count(*) FROM deletion").getInt() == 0;
+    }));
+    return all_rows(state);
+  }
+
+  static std::unique_ptr<Cluster> cluster_;
+
+  World world_;
+  std::vector<std::unique_ptr<ApiUnderTest>> apis_;        // by id - 1
+  std::vector<std::unique_ptr<SQLite::Database>> states_;  // the same
+  std::unique_ptr<Person> user_;
+  std::uint64_t message_id_ = 0;
+};
+
+std::unique_ptr<Cluster> RandomInputSuite::cluster_;
+
+TEST_P(RandomInputSuite, WhatIsRefusedChangesNothing) {
+  const MethodDescriptor& method = *GetParam();
+  Mutator mutator(kSeed + static_cast<std::uint32_t>(method.full_name().size()) +
+                  100U * static_cast<std::uint32_t>(method.index()));
+  ASSERT_NO_FATAL_FAILURE(renew_user());
+  auto rows = rows_at(1);
+  // A watch from a position that is not there yet waits, as it should.
+  const std::chrono::milliseconds limit = std::chrono::seconds(method.server_streaming() ? 1 : 60);
+  int decoded = 0;
+  int refused = 0;
+  for (int round = 0; round < kRoundsPerMethod; ++round) {
+    const int node = 1 + round % cluster_->size();
+    const std::unique_ptr<Message> message(
+        google::protobuf::MessageFactory::generated_factory()->GetPrototype(method.input_type())->New());
+    fill_valid(*message, {.name = user_->name(),
+                          .password = user_->password(),
+                          .account_id = user_->id(),
+                          .message_id = message_id_,
+                          .request_id = client::RequestIds({}).make()});
+    std::string bytes;
+    if (mutator.below(3) == 0) {
+      bytes = message->SerializeAsString();
+      mutator.mutate_byte(bytes);
+    } else {
+      mutator.mutate(*message);
+      bytes = message->SerializePartialAsString();
+    }
+    decoded += std::unique_ptr<Message>(message->New())->ParseFromString(bytes) ? 1 : 0;
+    const auto answer =
+        api(node).call_bytes(method.service()->full_name(), method.name(), user_->token(), bytes, limit);
+    if (!answer) {
+      ++refused;
+      EXPECT_NE(base::to_string(answer.error().code), "INTERNAL") << answer.error().message;
+      EXPECT_NE(answer.error().message, "");
+      EXPECT_EQ(rows_at(node), rows) << method.name() << ", round " << round << ": "
+                                     << answer.error().message;
+      continue;
+    }
+    // Still a valid request: what it changed is its right.
+    if (!user_->unread().has_value()) {
+      ASSERT_NO_FATAL_FAILURE(renew_user());
+    }
+    rows = rows_at(node);
+  }
+  EXPECT_GE(10 * decoded, 3 * kRoundsPerMethod) << "too many of them do not even decode";
+  for (const int node : cluster_->ids()) {
+    EXPECT_TRUE(cluster_->is_running(node)) << "node " << node;
+    EXPECT_EQ(rows_at(node), rows) << "node " << node;
+  }
+  RecordProperty("decoded", decoded);
+  RecordProperty("refused", refused);
+}
+
+INSTANTIATE_TEST_SUITE_P(RandomInputSuite, RandomInputSuite, ::testing::ValuesIn(all_methods()),
+                         [](const auto& info) { return info.param->name(); });
+
+}  // namespace
+}  // namespace parley::testing
