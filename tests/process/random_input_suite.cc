@@ -69,16 +69,16 @@ class RandomInputSuite : public ::testing::TestWithParam<const MethodDescriptor*
  protected:
   static void SetUpTestSuite() {
     google::protobuf::SetLogHandler(nullptr);
-    cluster_ = std::make_unique<Cluster>(3);
-    cluster_->wait_for_leader();
+    shared_cluster = std::make_unique<Cluster>(3);
+    shared_cluster->wait_for_leader();
   }
-  static void TearDownTestSuite() { cluster_.reset(); }
+  static void TearDownTestSuite() { shared_cluster.reset(); }
 
   RandomInputSuite() {
-    for (const int node : cluster_->ids()) {
-      apis_.push_back(grpc_api(*cluster_, {node}));
+    for (const int node : shared_cluster->ids()) {
+      apis_.push_back(grpc_api(*shared_cluster, {node}));
       states_.push_back(std::make_unique<SQLite::Database>(
-          (cluster_->data_folder(node) / "state.db").string(), SQLite::OPEN_READONLY, 10'000));
+          (shared_cluster->data_folder(node) / "state.db").string(), SQLite::OPEN_READONLY, 10'000));
     }
   }
 
@@ -108,7 +108,7 @@ class RandomInputSuite : public ::testing::TestWithParam<const MethodDescriptor*
     return all_rows(state);
   }
 
-  static std::unique_ptr<Cluster> cluster_;
+  static std::unique_ptr<Cluster> shared_cluster;
 
   World world_;
   std::vector<std::unique_ptr<ApiUnderTest>> apis_;        // by id - 1
@@ -117,7 +117,7 @@ class RandomInputSuite : public ::testing::TestWithParam<const MethodDescriptor*
   std::uint64_t message_id_ = 0;
 };
 
-std::unique_ptr<Cluster> RandomInputSuite::cluster_;
+std::unique_ptr<Cluster> RandomInputSuite::shared_cluster;
 
 TEST_P(RandomInputSuite, WhatIsRefusedChangesNothing) {
   const MethodDescriptor& method = *GetParam();
@@ -130,7 +130,7 @@ TEST_P(RandomInputSuite, WhatIsRefusedChangesNothing) {
   int decoded = 0;
   int refused = 0;
   for (int round = 0; round < kRoundsPerMethod; ++round) {
-    const int node = 1 + round % cluster_->size();
+    const int node = 1 + round % shared_cluster->size();
     const std::unique_ptr<Message> message(
         google::protobuf::MessageFactory::generated_factory()->GetPrototype(method.input_type())->New());
     fill_valid(*message, {.name = user_->name(),
@@ -164,8 +164,8 @@ TEST_P(RandomInputSuite, WhatIsRefusedChangesNothing) {
     rows = rows_at(node);
   }
   EXPECT_GE(10 * decoded, 3 * kRoundsPerMethod) << "too many of them do not even decode";
-  for (const int node : cluster_->ids()) {
-    EXPECT_TRUE(cluster_->is_running(node)) << "node " << node;
+  for (const int node : shared_cluster->ids()) {
+    EXPECT_TRUE(shared_cluster->is_running(node)) << "node " << node;
     EXPECT_EQ(rows_at(node), rows) << "node " << node;
   }
   RecordProperty("decoded", decoded);
