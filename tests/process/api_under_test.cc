@@ -1,9 +1,6 @@
 #include "tests/process/api_under_test.h"
 
 #include <google/protobuf/stubs/casts.h>
-#include <grpcpp/create_channel.h>
-#include <grpcpp/generic/generic_stub.h>
-#include <grpcpp/security/credentials.h>
 
 #include <map>
 #include <type_traits>
@@ -11,7 +8,6 @@
 
 #include "base/ensure.h"
 #include "client/client.h"
-#include "client/grpc_error.h"
 
 namespace parley::testing {
 namespace {
@@ -47,9 +43,7 @@ Method read(base::Result<Response> (client::Client::*method)(const Request&, con
 
 class GrpcApi final : public ApiUnderTest {
  public:
-  GrpcApi(std::unique_ptr<client::Client> client, const std::string& address)
-      : client_(std::move(client)),
-        channel_(grpc::CreateChannel(address, grpc::InsecureChannelCredentials())) {}
+  explicit GrpcApi(std::unique_ptr<client::Client> client) : client_(std::move(client)) {}
 
   base::Result<void> call(const std::string& method, const std::string& token, const Message& request,
                           Message& response) override {
@@ -59,51 +53,9 @@ class GrpcApi final : public ApiUnderTest {
     return found->second(*client_, request, response);
   }
 
-  // A unary call and one that streams its answer begin alike on the wire.
-  base::Result<std::string> call_bytes(const std::string& service, const std::string& method,
-                                       const std::string& token, const std::string& bytes,
-                                       std::chrono::milliseconds limit) override {
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + limit);
-    context.set_wait_for_ready(true);
-    context.AddMetadata("authorization", "Bearer " + token);
-    grpc::CompletionQueue queue;
-    grpc::GenericStub stub(channel_);
-    const auto call = stub.PrepareCall(&context, "/" + service + "/" + method, &queue);
-    const auto done = [&queue] {
-      void* tag = nullptr;
-      bool ok = false;
-      return queue.Next(&tag, &ok) && ok;
-    };
-    const grpc::Slice slice(bytes);
-    grpc::ByteBuffer answer;
-    call->StartCall(nullptr);
-    bool ok = done();
-    if (ok) {
-      call->WriteLast(grpc::ByteBuffer(&slice, 1), {}, nullptr);
-      [[maybe_unused]] const bool written = done();  // if not, the status says why
-      call->Read(&answer, nullptr);
-      ok = done();
-      if (ok) {
-        context.TryCancel();
-      }
-    }
-    grpc::Status status;
-    call->Finish(&status, nullptr);
-    [[maybe_unused]] const bool finished = done();
-    if (!ok && !status.ok()) {
-      return std::unexpected(client::to_attempt_error(status).error);
-    }
-    grpc::Slice flat;
-    return ok && answer.DumpToSingleSlice(&flat).ok()
-               ? std::string(reinterpret_cast<const char*>(flat.begin()), flat.size())
-               : std::string();
-  }
-
  private:
   using Client = client::Client;
   std::unique_ptr<Client> client_;
-  std::shared_ptr<grpc::Channel> channel_;
   const std::map<std::string, Method> methods_{
       {"CreateAccount", write(&Client::create_account)},
       {"LogIn", write(&Client::log_in)},
@@ -125,8 +77,7 @@ class GrpcApi final : public ApiUnderTest {
 }  // namespace
 
 std::unique_ptr<ApiUnderTest> grpc_api(const Cluster& cluster, const std::vector<int>& nodes) {
-  const int first = nodes.empty() ? 1 : nodes.front();
-  return std::make_unique<GrpcApi>(cluster.client(nodes), to_string(cluster.client_address(first)));
+  return std::make_unique<GrpcApi>(cluster.client(nodes));
 }
 
 }  // namespace parley::testing

@@ -4,7 +4,6 @@
 
 #include <google/protobuf/message.h>
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -22,13 +21,6 @@ class ApiUnderTest {
   [[nodiscard]] virtual base::Result<void> call(const std::string& method, const std::string& token,
                                                 const google::protobuf::Message& request,
                                                 google::protobuf::Message& response) = 0;
-  // Bytes as they are, to any method, once: "parley.v1.MessageService", "Watch". The answer's bytes, of a
-  // stream the first message's; nothing, where it ended well without one.
-  [[nodiscard]] virtual base::Result<std::string> call_bytes(const std::string& service,
-                                                             const std::string& method,
-                                                             const std::string& token,
-                                                             const std::string& bytes,
-                                                             std::chrono::milliseconds limit) = 0;
 };
 
 // Calls that go to these nodes and no others.

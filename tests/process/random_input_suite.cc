@@ -17,6 +17,7 @@
 #include "tests/process/case_checks.h"
 #include "tests/process/cluster.h"
 #include "tests/process/person.h"
+#include "tests/process/raw_api.h"
 #include "tests/support/mutator.h"
 #include "tests/support/wait_until.h"
 
@@ -77,12 +78,15 @@ class RandomInputSuite : public ::testing::TestWithParam<const MethodDescriptor*
   RandomInputSuite() {
     for (const int node : shared_cluster->ids()) {
       apis_.push_back(grpc_api(*shared_cluster, {node}));
+      raw_apis_.push_back(raw_grpc_api(*shared_cluster, node));
       states_.push_back(std::make_unique<SQLite::Database>(
           (shared_cluster->data_folder(node) / "state.db").string(), SQLite::OPEN_READONLY, 10'000));
     }
   }
 
   [[nodiscard]] ApiUnderTest& api(int node) { return *apis_[static_cast<std::size_t>(node - 1)]; }
+
+  [[nodiscard]] RawApi& raw_api(int node) { return *raw_apis_[static_cast<std::size_t>(node - 1)]; }
 
   void renew_user() {
     static int number = 0;
@@ -112,6 +116,7 @@ class RandomInputSuite : public ::testing::TestWithParam<const MethodDescriptor*
 
   World world_;
   std::vector<std::unique_ptr<ApiUnderTest>> apis_;        // by id - 1
+  std::vector<std::unique_ptr<RawApi>> raw_apis_;          // the same
   std::vector<std::unique_ptr<SQLite::Database>> states_;  // the same
   std::unique_ptr<Person> user_;
   std::uint64_t message_id_ = 0;
@@ -148,7 +153,7 @@ TEST_P(RandomInputSuite, WhatIsRefusedChangesNothing) {
     }
     decoded += std::unique_ptr<Message>(message->New())->ParseFromString(bytes) ? 1 : 0;
     const auto answer =
-        api(node).call_bytes(method.service()->full_name(), method.name(), user_->token(), bytes, limit);
+        raw_api(node).call_bytes(method.service()->full_name(), method.name(), user_->token(), bytes, limit);
     if (!answer) {
       ++refused;
       EXPECT_NE(base::to_string(answer.error().code), "INTERNAL") << answer.error().message;
