@@ -23,24 +23,24 @@ async function picture(page: Page, name: string): Promise<void> {
 }
 
 interface People {
-  readonly ines: Api;
+  readonly lena: Api;
   readonly marta: Api;
   readonly jonas: Api;
   readonly kofi: Api;
 }
 
-async function talk({ ines, marta, jonas, kofi }: People): Promise<void> {
-  await marta.send(ines.name, 'The new machine is in the rack. Same cluster, fifth node.');
-  await ines.send(marta.name, 'Nice. Did anybody notice?');
-  await marta.send(ines.name, 'Nobody. It caught up in four seconds and has a vote now.');
-  await ines.send(marta.name, 'Then let us pull the plug of the leader while we talk. That is what it is for: https://raft.github.io/');
-  await marta.send(ines.name, 'Done. Are you still there?');
-  const all = await ines.conversation(marta.name);
-  await marta.markRead(all.filter((message) => message.senderId === ines.id).map((message) => message.id));
-  await ines.markRead(all.filter((message) => message.senderId === marta.id).map((message) => message.id));
-  await jonas.send(ines.name, 'Minutes of Tuesday are in the folder');
-  await kofi.send(ines.name, 'Can you look at the invoice?');
-  await kofi.send(ines.name, 'The second page, I think');
+async function talk({ lena, marta, jonas, kofi }: People): Promise<void> {
+  await marta.send(lena.name, 'The new machine is in the rack. Same cluster, fifth node.');
+  await lena.send(marta.name, 'Nice. Did anybody notice?');
+  await marta.send(lena.name, 'Nobody. It caught up in four seconds and has a vote now.');
+  await lena.send(marta.name, 'Then let us pull the plug of the leader while we talk. That is what it is for: https://raft.github.io/');
+  await marta.send(lena.name, 'Done. Are you still there?');
+  const all = await lena.conversation(marta.name);
+  await marta.markRead(all.filter((message) => message.senderId === lena.id).map((message) => message.id));
+  await lena.markRead(all.filter((message) => message.senderId === marta.id).map((message) => message.id));
+  await jonas.send(lena.name, 'Minutes of Tuesday are in the folder');
+  await kofi.send(lena.name, 'Can you look at the invoice?');
+  await kofi.send(lena.name, 'The second page, I think');
 }
 
 async function goOn(chat: ChatPage, body: string): Promise<void> {
@@ -50,14 +50,14 @@ async function goOn(chat: ChatPage, body: string): Promise<void> {
 
 test('screenshots', async ({ cluster, open }) => {
   const register = (name: string): Promise<Api> => Api.register(cluster.origin(1), name);
-  const people: People = { ines: await register('ines'), marta: await register('marta'), jonas: await register('jonas'), kofi: await register('kofi') };
+  const people: People = { lena: await register('lena'), marta: await register('marta'), jonas: await register('jonas'), kofi: await register('kofi') };
   await talk(people);
   const own = await cluster.follower();
   const marta = await open({ as: people.marta, node: await cluster.follower([own]) });
-  const chat = await open({ as: people.ines, node: own, viewport: kSize, colorScheme: 'light', reducedMotion: 'reduce' });
+  const chat = await open({ as: people.lena, node: own, viewport: kSize, colorScheme: 'light', reducedMotion: 'reduce' });
   const { page } = chat;
   await chat.row('marta').click();
-  await marta.open('ines');
+  await marta.open('lena');
   await goOn(chat, 'Still here. Not a single message is missing, and this one is on three disks.');
   await chat.expectMark('Still here. Not a single message is missing, and this one is on three disks.', 'Read');
   await marta.page.context().close();
@@ -67,7 +67,7 @@ test('screenshots', async ({ cluster, open }) => {
   await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' });
   await picture(page, 'page-dark');
 
-  const phone = await open({ as: people.ines, node: own, viewport: { width: 390, height: 760 }, colorScheme: 'light', hasTouch: true, isMobile: true, deviceScaleFactor: 1.5, reducedMotion: 'reduce' });
+  const phone = await open({ as: people.lena, node: own, viewport: { width: 390, height: 760 }, colorScheme: 'light', hasTouch: true, isMobile: true, deviceScaleFactor: 1.5, reducedMotion: 'reduce' });
   await picture(phone.page, 'page-phone-list');
   await phone.row('marta').click();
   await expect(phone.message('I go and tell the others.')).toBeInViewport();
