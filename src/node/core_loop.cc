@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kPublishEvery{50};
 constexpr std::chrono::milliseconds kAnnounceCheck{1000};
-constexpr std::chrono::seconds kAnnounceDeadline{10};
+// Short: one that found no leader is tried again soon, and a node whose addresses nobody knows serves a page
+// that cannot move on. Announced twice is announced once.
+constexpr std::chrono::seconds kAnnounceDeadline{2};
 constexpr std::chrono::milliseconds kHealthyWithin{1000};
 // A batch that takes longer (a slow disk, a far majority) is not waited for: the next goes beside it.
 constexpr std::chrono::milliseconds kLongestGathering{2};

@@ -30,9 +30,9 @@ interface People {
 }
 
 async function talk({ lena, marta, jonas, kofi }: People): Promise<void> {
-  await marta.send(lena.name, 'The new machine is in the rack. Same cluster, fifth node.');
+  await marta.send(lena.name, 'The new machine is in the rack. It runs node five now.');
   await lena.send(marta.name, 'Nice. Did anybody notice?');
-  await marta.send(lena.name, 'Nobody. It caught up in four seconds and has a vote now.');
+  await marta.send(lena.name, 'Nobody. It was away for an hour and caught up in four seconds.');
   await lena.send(marta.name, 'Then let us pull the plug of the leader while we talk. That is what it is for: https://raft.github.io/');
   await marta.send(lena.name, 'Done. Are you still there?');
   const all = await lena.conversation(marta.name);
