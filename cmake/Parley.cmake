@@ -62,7 +62,7 @@ endfunction()
 
 # Registers any command as a test, with the labels, limits and environment of all of ours.
 function(parley_register_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "LABELS;COMMAND")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "ALONE" "TIMEOUT" "LABELS;COMMAND")
   if(NOT arg_LABELS)
     set(arg_LABELS unit)
   endif()
@@ -76,8 +76,9 @@ function(parley_register_test name)
   add_test(NAME ${name} COMMAND ${arg_COMMAND})
   set_tests_properties(${name} PROPERTIES
     LABELS "${labels}" TIMEOUT ${timeout_s} ENVIRONMENT "${parley_test_environment}")
-  # A process test runs a whole cluster, which takes all cores of a small machine.
-  if("process" IN_LIST labels)
+  # Two suites of processes run side by side, since they wait most of the time; what tells how long a cluster was away
+  # has the machine for itself.
+  if(arg_ALONE)
     set_tests_properties(${name} PROPERTIES PROCESSORS 2)
   endif()
   foreach(label IN LISTS labels)
@@ -91,7 +92,7 @@ function(parley_register_test name)
 endfunction()
 
 function(parley_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;DEPENDS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "ALONE" "TIMEOUT" "SOURCES;DEPENDS;LABELS")
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE parley_options ${arg_DEPENDS} GTest::gmock GTest::gtest GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})  # "tests/<folder>/<helper>.h"
@@ -100,5 +101,9 @@ function(parley_test name)
   if("process" IN_LIST arg_LABELS)
     add_dependencies(${name} parleyd parley)
   endif()
-  parley_register_test(${name} COMMAND ${name} LABELS ${arg_LABELS} TIMEOUT ${arg_TIMEOUT})
+  set(alone "")
+  if(arg_ALONE)
+    set(alone ALONE)
+  endif()
+  parley_register_test(${name} ${alone} COMMAND ${name} LABELS ${arg_LABELS} TIMEOUT ${arg_TIMEOUT})
 endfunction()

@@ -2,7 +2,9 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <netinet/in.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -11,6 +13,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <string>
 
 #include "base/ensure.h"
 #include "tests/support/wait_until.h"
@@ -60,22 +63,49 @@ bool Process::wait_for_end(std::chrono::milliseconds limit) {
   return wait_until([this] { return !is_running(); }, limit, std::chrono::milliseconds(2));
 }
 
+namespace {
+
+// Ports below the range of outgoing connections, in blocks that are this process's own until it ends: a node
+// that a suite has stopped finds its port free when it is started again, whatever else is tested at the same
+// time.
+constexpr unsigned kFirstPort = 12'000;
+constexpr unsigned kPortsPerBlock = 300;
+constexpr unsigned kBlocks = 60;
+
+unsigned take_block() {
+  for (unsigned attempt = 0; attempt < kBlocks; ++attempt) {
+    const unsigned block = (static_cast<unsigned>(::getpid()) + attempt) % kBlocks;
+    const std::string path = fmt::format("/tmp/parley-test-ports-{}.lock", block);
+    const int file = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    if (file >= 0 && ::flock(file, LOCK_EX | LOCK_NB) == 0) {
+      return block;  // the file stays open, and with it the lock held, until the process ends
+    }
+    ::close(file);
+  }
+  base::stop_process("a block of ports is free for this test");
+}
+
+bool is_free(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_ANY);
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool bound = ::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+  ::close(socket);
+  return bound;
+}
+
+}  // namespace
+
 std::uint16_t free_port() {
-  // Below the range of outgoing connections; far apart for tests that run at the same time.
+  static const unsigned block = take_block();
   static std::atomic<unsigned> next = 0;
-  constexpr unsigned kFirst = 12'000;
-  constexpr unsigned kCount = 18'000;
-  for (unsigned attempt = 0; attempt < kCount; ++attempt) {
-    const unsigned port = kFirst + (static_cast<unsigned>(::getpid()) * 61U + next++) % kCount;
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_ANY);
-    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const bool is_free = ::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
-    ::close(socket);
-    if (is_free) {
-      return static_cast<std::uint16_t>(port);
+  for (unsigned attempt = 0; attempt < kPortsPerBlock; ++attempt) {
+    const auto port =
+        static_cast<std::uint16_t>(kFirstPort + block * kPortsPerBlock + next++ % kPortsPerBlock);
+    if (is_free(port)) {
+      return port;
     }
   }
   base::stop_process("there is a free port");
