@@ -20,7 +20,7 @@
 
 namespace parley::testing {
 
-Process::Process(const std::vector<std::string>& command, const std::filesystem::path& log) : pid_(-1) {
+Process::Process(const std::vector<std::string>& command, const std::filesystem::path& log) {
   std::vector<char*> argv;
   argv.reserve(command.size() + 1);
   for (const std::string& word : command) {

@@ -28,7 +28,7 @@ class Process {
   [[nodiscard]] pid_t pid() const { return pid_; }
 
  private:
-  pid_t pid_;
+  pid_t pid_ = -1;
   bool ended_ = false;
   int status_ = 0;
 };
