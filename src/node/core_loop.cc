@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kPublishEvery{50};
 constexpr std::chrono::milliseconds kAnnounceCheck{1000};
+constexpr std::chrono::milliseconds kAnnounceCheckYoung{250};  // while not all members are known
 // Short: one that found no leader is tried again soon, and a node whose addresses nobody knows serves a page
 // that cannot move on. Announced twice is announced once.
 constexpr std::chrono::seconds kAnnounceDeadline{2};
@@ -312,7 +313,10 @@ void CoreLoop::founded() {
 // or house_pace.h says that it is time all the same.
 void CoreLoop::keep_house() {
   if (founder_.has_state() && now_ >= next_announce_) {
-    next_announce_ = now_ + kAnnounceCheck;
+    const bool knows_all = std::ranges::all_of(members_.voters, [this](const raft::Member& member) {
+      return addresses_.find_logged(member.id) != nullptr;
+    });
+    next_announce_ = now_ + (knows_all ? kAnnounceCheck : kAnnounceCheckYoung);
     ports_.ask_nodes();
   }
   const bool is_done = !housekeeping_ || housekeeping_->term != status_.term ||
@@ -433,7 +437,10 @@ PeerView CoreLoop::view_of(const raft::Member& member, bool is_voter, const raft
     view.http_address = logged->http_address;
   }
   if (member == self_) {
+    // Its own it knows before they are announced.
     view.peer_address = options_.addresses.peer_address;
+    view.client_address = options_.addresses.client_address;
+    view.http_address = options_.addresses.http_address;
     view.is_candidate = status.role == raft::Role::candidate || status.role == raft::Role::pre_candidate;
     view.match_index = status.stored.value();
     view.last_contact_ms = 0;
