@@ -11,7 +11,7 @@
 namespace parley::gateway {
 namespace {
 
-constexpr auto kOriginsAreGoodFor = std::chrono::seconds(1);
+constexpr auto kOriginsAreGoodFor = std::chrono::milliseconds(1000);
 constexpr std::string_view kApiPrefix = "/parley.v1.";
 
 // What only the admin socket serves.
@@ -114,11 +114,13 @@ void Router::refresh_origins() {
   if (now < origins_good_until_) {
     return;
   }
-  origins_good_until_ = now + kOriginsAreGoodFor;
   std::vector<std::string> members;
   for (const auto& peer : to_.node.status().nodes) {
     members.push_back(peer.http_address);
   }
+  // A page that was served before all were known could not go to the others for as long as it is open.
+  const bool knows_all = std::ranges::none_of(members, &std::string::empty);
+  origins_good_until_ = now + (knows_all ? kOriginsAreGoodFor : std::chrono::milliseconds(0));
   origins_.set_members(members);
 }
 

@@ -4,7 +4,7 @@ import { expect, test } from './support/test';
 
 test.use({ clusterOptions: { nodes: 5, proxied: true } });
 
-const kSend = '/parley.v1.MessageService/SendMessage';
+const kSend = 'POST /parley.v1.MessageService/SendMessage';
 
 // The cluster holds exactly these texts of the conversation, each once, in this order.
 async function expectHeld(person: Api, peer: Api, bodies: readonly string[]): Promise<void> {

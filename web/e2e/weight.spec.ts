@@ -50,6 +50,8 @@ test('time to first view', async ({ open, person, cluster }) => {
   for (const id of cluster.ids) {
     const chat = await open({ node: id });
     await expect(chat.door).toBeVisible();
+    // What is in the document may be asked for before it was painted.
+    await chat.page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length > 0);
     times.push(await chat.page.evaluate(() => {
       const paint = performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN;
       const [navigation] = performance.getEntriesByType('navigation');

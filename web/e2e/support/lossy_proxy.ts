@@ -5,6 +5,7 @@ import { createServer, connect, type Server, type Socket } from 'node:net';
 const kLongestNeedle_bytes = 256;
 
 interface Loss {
+  taken: boolean;
   readonly needle: string;
   readonly hold: boolean; // the request itself does not reach the node either
   readonly asked: () => void;
@@ -14,6 +15,19 @@ interface Loss {
 export interface LostReply {
   readonly asked: Promise<void>; // the request has come by
   readonly answered: Promise<void>; // and the node's answer to it, which was not passed on
+}
+
+// The next request with `needle` that comes to any of these.
+export function loseOneReply(proxies: readonly LossyProxy[], needle: string, { hold = false } = {}): LostReply {
+  let asked = (): void => undefined;
+  let answered = (): void => undefined;
+  const lost = {
+    asked: new Promise<void>((resolve) => { asked = resolve; }),
+    answered: new Promise<void>((resolve) => { answered = resolve; }),
+  };
+  const loss = { taken: false, needle, hold, asked, answered };
+  for (const proxy of proxies) proxy.expect(loss);
+  return lost;
 }
 
 export class LossyProxy {
@@ -46,15 +60,12 @@ export class LossyProxy {
 
   // The next request that holds `needle` (a piece of its head, as "/SendMessage") gets no reply, nor does anything else
   // on its connection. `hold`: it does not reach the node.
-  loseReplyTo(needle: string, { hold = false } = {}): LostReply {
-    let asked = (): void => undefined;
-    let answered = (): void => undefined;
-    const lost = {
-      asked: new Promise<void>((resolve) => { asked = resolve; }),
-      answered: new Promise<void>((resolve) => { answered = resolve; }),
-    };
-    this.losses.push({ needle, hold, asked, answered });
-    return lost;
+  loseReplyTo(needle: string, options: { hold?: boolean } = {}): LostReply {
+    return loseOneReply([this], needle, options);
+  }
+
+  expect(loss: Loss): void {
+    this.losses.push(loss);
   }
 
   private serve(client: Socket): void {
@@ -73,9 +84,9 @@ export class LossyProxy {
     }
     client.on('data', (bytes) => {
       seen = (seen + bytes.toString('latin1')).slice(-kLongestNeedle_bytes - bytes.length);
-      const at = loss ? -1 : this.losses.findIndex((each) => seen.includes(each.needle));
-      if (at >= 0) {
-        [loss] = this.losses.splice(at, 1);
+      if (!loss) {
+        loss = this.losses.find((each) => !each.taken && seen.includes(each.needle));
+        if (loss) loss.taken = true;
         loss?.asked();
       }
       if (!loss?.hold) node.write(bytes);
