@@ -211,11 +211,9 @@ test('what waits belongs to its account', async () => {
   const tab = openTab();
   await tab.signIn('alice');
   const timeline = await tab.open('bob');
-  browser.setOnline(false);
+  for (const node of cluster.nodes) node.writable = false;
   timeline.send('from alice');
   await until(() => tab.app.queuedCount.value === 1);
-  browser.setOnline(true);
-  for (const node of cluster.nodes) node.writable = false;
   await tab.app.logOut();
   for (const node of cluster.nodes) node.writable = true;
   await tab.signIn('bob');
