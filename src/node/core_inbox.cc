@@ -1,5 +1,6 @@
 #include "node/core_inbox.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace parley::node {
@@ -25,7 +26,7 @@ bool CoreInbox::try_push(CoreEvent&& event, Urgency urgency) {
     wakes = add(std::move(event), urgency);
   }
   if (wakes) {
-    wake_.notify_one();
+    core_.wake();
   }
   return true;
 }
@@ -41,19 +42,44 @@ bool CoreInbox::push_waiting(CoreEvent&& event) {
     wakes = add(std::move(event), Urgency::urgent);
   }
   if (wakes) {
-    wake_.notify_one();
+    core_.wake();
   }
   return true;
 }
 
-void CoreInbox::wait_until(std::chrono::steady_clock::time_point deadline, bool gathers) {
-  std::unique_lock lock(mutex_);
-  if (closed_ || has_urgent_ || (!gathers && !events_.empty())) {
+bool CoreInbox::begin_rest(Rest rest) {
+  const std::scoped_lock lock(mutex_);
+  if (closed_ || has_urgent_ || (rest == Rest::full && !events_.empty())) {
+    return false;
+  }
+  rest_ = rest;
+  return true;
+}
+
+bool CoreInbox::is_resting() {
+  const std::scoped_lock lock(mutex_);
+  return rest_ != Rest::none && !closed_;
+}
+
+void CoreInbox::rest(Rest rest, std::chrono::steady_clock::time_point until) {
+  if (!begin_rest(rest)) {
     return;
   }
-  rest_ = gathers ? Rest::gathering : Rest::full;
-  wake_.wait_until(lock, deadline, [this] { return rest_ == Rest::none || closed_; });
+  while (is_resting() && std::chrono::steady_clock::now() < until) {
+    core_.wait_until(until);
+  }
+  const std::scoped_lock lock(mutex_);
   rest_ = Rest::none;
+}
+
+// A write that has come while it gathered, and whose batch takes longer, ends the second rest before it
+// begins.
+void CoreInbox::wait_until(std::chrono::steady_clock::time_point deadline, bool gathers,
+                           std::chrono::steady_clock::duration longest_gathering) {
+  if (gathers) {
+    rest(Rest::gathering, std::min(deadline, std::chrono::steady_clock::now() + longest_gathering));
+  }
+  rest(Rest::full, deadline);
 }
 
 std::deque<CoreEvent> CoreInbox::take() {
@@ -76,7 +102,7 @@ void CoreInbox::close() {
     const std::scoped_lock lock(mutex_);
     closed_ = true;
   }
-  wake_.notify_all();
+  core_.wake();
   not_full_.notify_all();
 }
 

@@ -11,6 +11,7 @@
 #include <deque>
 #include <mutex>
 
+#include "base/parker.h"
 #include "node/core_events.h"
 
 namespace parley::node {
@@ -31,8 +32,10 @@ class CoreInbox {
   // Waits for room. False if the inbox is closed.
   [[nodiscard]] bool push_waiting(CoreEvent&& event);
 
-  // Until `deadline`, or something has come; while the core `gathers`, something urgent.
-  void wait_until(std::chrono::steady_clock::time_point deadline, bool gathers);
+  // Until `deadline`, or something has come; while the core `gathers`, something urgent, or until
+  // `longest_gathering` has passed if a write has come.
+  void wait_until(std::chrono::steady_clock::time_point deadline, bool gathers,
+                  std::chrono::steady_clock::duration longest_gathering);
   // Everything there is.
   [[nodiscard]] std::deque<CoreEvent> take();
 
@@ -44,10 +47,14 @@ class CoreInbox {
 
   // With the mutex held. True: the core thread is to be woken.
   [[nodiscard]] bool add(CoreEvent&& event, Urgency urgency);
+  // False: there is no need to wait.
+  [[nodiscard]] bool begin_rest(Rest rest);
+  [[nodiscard]] bool is_resting();
+  void rest(Rest rest, std::chrono::steady_clock::time_point until);
 
   const std::size_t capacity_events_;
   std::mutex mutex_;
-  std::condition_variable wake_;
+  base::Parker core_;
   std::condition_variable not_full_;
   std::deque<CoreEvent> events_;
   bool has_urgent_ = false;

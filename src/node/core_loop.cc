@@ -18,8 +18,6 @@ constexpr std::chrono::milliseconds kAnnounceCheckYoung{250};  // while not all 
 // that cannot move on. Announced twice is announced once.
 constexpr std::chrono::seconds kAnnounceDeadline{2};
 constexpr std::chrono::milliseconds kHealthyWithin{1000};
-// A batch that takes longer (a slow disk, a far majority) is not waited for: the next goes beside it.
-constexpr std::chrono::milliseconds kLongestGathering{2};
 constexpr std::size_t kMostGathered = 1024;
 
 std::optional<std::uint32_t> elapsed_ms(SteadyTime since, SteadyTime now) {

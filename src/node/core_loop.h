@@ -66,6 +66,9 @@ struct CoreLoopOptions {
   ReadLimits reads;
 };
 
+// A batch that takes longer (a slow disk, a far majority) is not waited for: the next goes beside it.
+inline constexpr std::chrono::milliseconds kLongestGathering{2};
+
 class CoreLoop final : private RaftWorld {
  public:
   // `founding`: entry 1, if the log has it. `last_stamp`: the newest in the log.

@@ -38,7 +38,7 @@ class ReaderPool {
 
   const chat::StateOptions state_;
   const Freshness& freshness_;
-  base::BoundedQueue<PendingRead> queue_;
+  base::BoundedQueue<PendingRead, base::Consumers::several> queue_;
   std::vector<std::jthread> threads_;
 };
 

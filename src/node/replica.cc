@@ -232,7 +232,7 @@ raft::Core RunningReplica::make_core() {
 void RunningReplica::run_core() {
   name_this_thread("core");
   while (!is_ending_) {
-    inbox_.wait_until(loop_.next_wakeup(), loop_.gathers());
+    inbox_.wait_until(loop_.next_wakeup(), loop_.gathers(), kLongestGathering);
     loop_.turn(inbox_.take(), steady_now());
   }
   for (CoreEvent& event : inbox_.take()) {

@@ -49,7 +49,7 @@ class PasswordPool {
 
   const PasswordCost cost_;
   std::string nobodys_hash_;
-  base::BoundedQueue<Job> jobs_;
+  base::BoundedQueue<Job, base::Consumers::several> jobs_;
   std::atomic<std::int64_t> last_job_ms_{100};
   std::atomic<bool> stopping_{false};
   std::vector<std::thread> threads_;

@@ -37,11 +37,11 @@ TEST(CoreInbox, WhatGathersWaitsForWhatIsUrgentAndKeepsItsPlace) {
   CoreInbox inbox(10);
   ASSERT_TRUE(push(inbox, 1, Urgency::gathers));
   const auto deadline = after(20ms);
-  inbox.wait_until(deadline, kGathers);
+  inbox.wait_until(deadline, kGathers, kForever);
   EXPECT_GE(std::chrono::steady_clock::now(), deadline) << "a write alone does not end a gathering";
   ASSERT_TRUE(push(inbox, 2, Urgency::urgent));
   ASSERT_TRUE(push(inbox, 3, Urgency::gathers));
-  inbox.wait_until(after(kForever), kGathers);
+  inbox.wait_until(after(kForever), kGathers, kForever);
   EXPECT_EQ(numbers(inbox.take()), (std::vector<std::uint64_t>{1, 2, 3}));
 }
 
@@ -49,7 +49,7 @@ TEST(CoreInbox, WithoutABatchUnderWayEverythingWakes) {
   CoreInbox inbox(10);
   auto waits = std::async(std::launch::async, [&inbox] {
     while (true) {
-      inbox.wait_until(after(kForever), !kGathers);
+      inbox.wait_until(after(kForever), !kGathers, kForever);
       if (auto events = inbox.take(); !events.empty()) {
         return numbers(events);
       }
@@ -58,19 +58,36 @@ TEST(CoreInbox, WithoutABatchUnderWayEverythingWakes) {
   ASSERT_TRUE(push(inbox, 7, Urgency::gathers));
   EXPECT_EQ(waits.get(), (std::vector<std::uint64_t>{7}));
   ASSERT_TRUE(push(inbox, 8, Urgency::gathers));
-  inbox.wait_until(after(kForever), !kGathers);  // does not wait for what is there
+  inbox.wait_until(after(kForever), !kGathers, kForever);  // does not wait for what is there
   EXPECT_EQ(numbers(inbox.take()), (std::vector<std::uint64_t>{8}));
 }
 
 TEST(CoreInbox, WakesAGatheringCoreForTheEndOfItsBatch) {
   CoreInbox inbox(10);
   auto waits = std::async(std::launch::async, [&inbox] {
-    inbox.wait_until(after(kForever), kGathers);
+    inbox.wait_until(after(kForever), kGathers, kForever);
     return numbers(inbox.take());
   });
   ASSERT_TRUE(push(inbox, 1, Urgency::gathers));
   ASSERT_TRUE(push(inbox, 2, Urgency::urgent));
   EXPECT_EQ(waits.get(), (std::vector<std::uint64_t>{1, 2}));
+}
+
+TEST(CoreInbox, AWriteWaitsForABatchOnlySoLong) {
+  CoreInbox inbox(10);
+  ASSERT_TRUE(push(inbox, 1, Urgency::gathers));
+  const auto earliest = after(5ms);
+  inbox.wait_until(after(kForever), kGathers, 5ms);
+  EXPECT_GE(std::chrono::steady_clock::now(), earliest);
+  EXPECT_EQ(numbers(inbox.take()), (std::vector<std::uint64_t>{1}));
+  // One that comes later still wakes at once.
+  auto waits = std::async(std::launch::async, [&inbox] {
+    inbox.wait_until(after(kForever), kGathers, 1ms);
+    return numbers(inbox.take());
+  });
+  std::this_thread::sleep_for(5ms);
+  ASSERT_TRUE(push(inbox, 2, Urgency::gathers));
+  EXPECT_EQ(waits.get(), (std::vector<std::uint64_t>{2}));
 }
 
 TEST(CoreInbox, IsBoundedAndCloses) {
@@ -82,7 +99,7 @@ TEST(CoreInbox, IsBoundedAndCloses) {
   EXPECT_TRUE(waits.get());
   inbox.close();
   EXPECT_FALSE(push(inbox, 4, Urgency::urgent));
-  inbox.wait_until(after(kForever), kGathers);  // closed: nothing is waited for
+  inbox.wait_until(after(kForever), kGathers, kForever);  // closed: nothing is waited for
   EXPECT_EQ(numbers(inbox.take()), (std::vector<std::uint64_t>{3}));
 }
 

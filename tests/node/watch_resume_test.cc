@@ -76,7 +76,7 @@ class StateReads final : public WatchHub::World {
   }
 
   std::unique_ptr<chat::Reader> reader_;
-  base::BoundedQueue<ReadCallback> queue_{"reads", 16'384};
+  base::BoundedQueue<ReadCallback, base::Consumers::several> queue_{"reads", 16'384};
   std::atomic<std::size_t> reads_{0};
   std::jthread thread_;
 };
