@@ -68,13 +68,13 @@ int run(const Options& options) {
   }
   const auto metrics = std::make_unique<gateway::Metrics>(PARLEY_VERSION);
   const auto files = wal::make_posix_file_system();
-  auto transport = rpc::PeerTransport::listen({.listen = options.peer});
-  if (!transport) {
-    return fail(transport.error());
-  }
   auto server = rpc::Server::listen({.listen = options.client});  // before anything is founded or changed
   if (!server) {
     return fail(server.error());
+  }
+  auto transport = rpc::PeerTransport::listen({.listen = options.peer}, (*server)->loop());
+  if (!transport) {
+    return fail(transport.error());
   }
   auto gateway = gateway::Gateway::listen({.listen = options.http, .advertise = options.advertise_http});
   if (!gateway) {

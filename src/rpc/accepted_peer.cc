@@ -17,8 +17,8 @@ void AcceptedPeer::accept(AcceptHome& home) {
   auto next = std::make_shared<AcceptedPeer>(home);
   next->self_ = next;
   next->call_.AsyncNotifyWhenDone(&next->done_);
-  home.raw.request_both_streams(home.method_index, next->call_, next->stream_, home.queue, home.queue,
-                                &next->accepted_);
+  home.raw.request_both_streams(home.method_index, next->call_, next->stream_, home.context.loop->queue(),
+                                home.queue, &next->accepted_);
 }
 
 void AcceptedPeer::on_accepted(bool ok) {

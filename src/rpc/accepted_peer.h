@@ -22,13 +22,13 @@ struct AcceptHome {
   PeerContext& context;
   RawService& raw;
   int method_index = 0;
-  grpc::ServerCompletionQueue* queue = nullptr;
+  grpc::ServerCompletionQueue* queue = nullptr;  // tells of new connections; what is on them, the loop's
   std::set<std::shared_ptr<AcceptedPeer>> open;
 };
 
 class AcceptedPeer : public std::enable_shared_from_this<AcceptedPeer> {
  public:
-  explicit AcceptedPeer(AcceptHome& home) : home_(home) {}
+  explicit AcceptedPeer(AcceptHome& home) : home_(home), alive_(home.context.alive) {}
 
   // Waits for the next connection, for ever: each accepted one makes the next one wait.
   static void accept(AcceptHome& home);
@@ -51,6 +51,7 @@ class AcceptedPeer : public std::enable_shared_from_this<AcceptedPeer> {
   void settle();
 
   AcceptHome& home_;
+  std::shared_ptr<void> alive_;
   grpc::ServerContext call_;
   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_{&call_};
   grpc::ByteBuffer incoming_;

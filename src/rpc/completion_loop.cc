@@ -3,6 +3,8 @@
 #include <future>
 #include <utility>
 
+#include "node/thread_name.h"
+
 namespace parley::rpc {
 
 CompletionLoop::CompletionLoop(std::unique_ptr<grpc::CompletionQueue> queue) : queue_(std::move(queue)) {}
@@ -10,7 +12,10 @@ CompletionLoop::CompletionLoop(std::unique_ptr<grpc::CompletionQueue> queue) : q
 CompletionLoop::~CompletionLoop() { stop(); }
 
 void CompletionLoop::start() {
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    node::name_this_thread("grpc");
+    serve();
+  });
 }
 
 void CompletionLoop::post(std::move_only_function<void()> task) {
@@ -28,6 +33,16 @@ void CompletionLoop::post(std::move_only_function<void()> task) {
 
 void CompletionLoop::post_after(std::chrono::milliseconds delay, std::move_only_function<void()> task) {
   timer_.run_after(delay, [this, task = std::move(task)]() mutable { post(std::move(task)); });
+}
+
+void CompletionLoop::run(std::move_only_function<void()> task) {
+  std::promise<void> done;
+  const auto future = done.get_future();
+  post([task = std::move(task), done = std::move(done)]() mutable {
+    task();
+    done.set_value();
+  });
+  future.wait();
 }
 
 void CompletionLoop::run_tasks(bool) {
@@ -53,12 +68,7 @@ void CompletionLoop::stop() {
   // An operation begun on a queue that is shut down aborts the process. So the loop's thread, which begins
   // all of them, gives its word first.
   if (thread_.joinable()) {
-    std::promise<void> given;
-    post([&] {
-      accepts_operations_ = false;
-      given.set_value();
-    });
-    given.get_future().wait();
+    run([this] { accepts_operations_ = false; });
   }
   {
     const std::scoped_lock lock(mutex_);
@@ -68,14 +78,14 @@ void CompletionLoop::stop() {
   if (thread_.joinable()) {
     thread_.join();
   } else {
-    run();
+    serve();
   }
   // Tasks that came before and were not run: what they hold is given up.
   std::vector<std::move_only_function<void()>> tasks;
   tasks.swap(tasks_);
 }
 
-void CompletionLoop::run() {
+void CompletionLoop::serve() {
   void* tag = nullptr;
   bool ok = false;
   while (queue_->Next(&tag, &ok)) {

@@ -53,6 +53,10 @@ class CompletionLoop : public service::Executor {
   // As post(), after a while: by the monotonic clock, whatever becomes of the wall clock.
   void post_after(std::chrono::milliseconds delay, std::move_only_function<void()> task);
 
+  // Runs it on the loop's thread and waits for that; not at all if the loop has stopped. Not from the loop's
+  // thread.
+  void run(std::move_only_function<void()> task);
+
   // On the loop's thread (or before start): whether operations may be begun on the queue. A false answer
   // stays.
   [[nodiscard]] bool accepts_operations() const { return accepts_operations_; }
@@ -62,7 +66,7 @@ class CompletionLoop : public service::Executor {
   void stop();
 
  private:
-  void run();
+  void serve();
   void run_tasks(bool ok);
 
   std::unique_ptr<grpc::CompletionQueue> queue_;

@@ -35,7 +35,7 @@ grpc::ByteBuffer frame_of(const node::Hello& hello) {
 }  // namespace
 
 Dial::Dial(PeerContext& context, std::shared_ptr<PeerLink> link, std::string address)
-    : context_(context), link_(std::move(link)), address_(std::move(address)) {}
+    : context_(context), alive_(context.alive), link_(std::move(link)), address_(std::move(address)) {}
 
 void Dial::begin() {
   self_ = shared_from_this();

@@ -37,6 +37,7 @@ class Dial : public std::enable_shared_from_this<Dial> {
   void settle();
 
   PeerContext& context_;
+  std::shared_ptr<void> alive_;
   std::shared_ptr<PeerLink> link_;
   const std::string address_;
   grpc::ClientContext call_;

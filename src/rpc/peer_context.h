@@ -18,6 +18,7 @@ struct PeerContext {
   node::Hello hello;
   node::PeerHandler* handler = nullptr;  // none: not started
   bool stopping = false;                 // no operation is begun any more
+  std::shared_ptr<void> alive;           // kept by all that uses this context; gone: it may be destroyed
   std::set<std::string> told;            // troubles that were logged; each once
 
   // Logs a trouble the first time it is met.

@@ -19,6 +19,7 @@ namespace parley::rpc {
 namespace {
 
 constexpr std::size_t kMaxServerMemoryBytes = 256UL * 1024 * 1024;
+constexpr std::chrono::milliseconds kAcceptEvery{25};
 
 void set_limits(grpc::ServerBuilder& builder, const PeerTransportOptions& options) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(node::kMaxFrame_bytes));
@@ -47,9 +48,12 @@ void PeerContext::tell_once(const std::string& trouble) {
 struct PeerTransport::State {
   explicit State(PeerTransportOptions options) { context.options = std::move(options); }
 
+  std::promise<void> all_gone;  // what uses the context
   PeerContext context;
+  bool owns_loop = false;
   RawService raw;
   std::unique_ptr<AcceptHome> home;
+  std::unique_ptr<grpc::ServerCompletionQueue> accepting;
   std::unique_ptr<grpc::Server> server;
   int port = 0;
   std::map<base::NodeId, std::shared_ptr<PeerLink>> links;  // the loop's thread
@@ -60,8 +64,36 @@ struct PeerTransport::State {
 
   void apply_peers(std::vector<node::PeerAddresses> peers);
   void keep_queues();
+  void accept_what_came();
+  void stop_accepting();
   void stop_on_loop();
 };
+
+// New connections come through a queue of their own, since a queue belongs to one server. No thread waits for
+// it: gRPC lets whichever thread polls read from all sockets, and a second one would be woken for the first
+// one's.
+void PeerTransport::State::accept_what_came() {
+  if (!accepting) {
+    return;
+  }
+  void* tag = nullptr;
+  bool ok = false;
+  while (accepting->AsyncNext(&tag, &ok, gpr_inf_past(GPR_CLOCK_MONOTONIC)) ==
+         grpc::CompletionQueue::GOT_EVENT) {
+    static_cast<Completion*>(tag)->complete(ok);
+  }
+  context.loop->post_after(kAcceptEvery, [this, alive = context.alive] { accept_what_came(); });
+}
+
+void PeerTransport::State::stop_accepting() {
+  accepting->Shutdown();
+  void* tag = nullptr;
+  bool ok = false;
+  while (accepting->Next(&tag, &ok)) {
+    static_cast<Completion*>(tag)->complete(ok);
+  }
+  accepting.reset();
+}
 
 void PeerTransport::State::apply_peers(std::vector<node::PeerAddresses> peers) {
   std::erase_if(peers, [this](const auto& peer) { return peer.id == context.hello.self.id; });
@@ -100,20 +132,26 @@ void PeerTransport::State::stop_on_loop() {
   context.stopping = true;
   links.clear();
   keep_queues();
+  context.alive.reset();
 }
 
 std::expected<std::unique_ptr<PeerTransport>, std::string> PeerTransport::listen(
-    PeerTransportOptions options) {
+    PeerTransportOptions options, std::shared_ptr<CompletionLoop> loop) {
   auto state = std::make_unique<State>(std::move(options));
+  state->owns_loop = loop == nullptr;
+  state->context.loop =
+      loop ? std::move(loop) : std::make_shared<CompletionLoop>(std::make_unique<grpc::CompletionQueue>());
+  state->context.alive =
+      std::shared_ptr<void>(nullptr, [&gone = state->all_gone](void*) { gone.set_value(); });
   const int index = state->raw.add(kPeerServiceName, kPeerMethodName, RawService::Type::BIDI_STREAMING);
   grpc::ServerBuilder builder;
   set_limits(builder, state->context.options);
   builder.AddListeningPort(base::to_string(state->context.options.listen), grpc::InsecureServerCredentials(),
                            &state->port);
   builder.RegisterService(&state->raw);
-  auto queue = builder.AddCompletionQueue();
-  state->home = std::make_unique<AcceptHome>(AcceptHome{state->context, state->raw, index, queue.get(), {}});
-  state->context.loop = std::make_shared<CompletionLoop>(std::move(queue));
+  state->accepting = builder.AddCompletionQueue();
+  state->home =
+      std::make_unique<AcceptHome>(AcceptHome{state->context, state->raw, index, state->accepting.get(), {}});
   state->server = builder.BuildAndStart();
   if (!state->server || state->port == 0) {
     return std::unexpected("cannot listen for peers on " + base::to_string(state->context.options.listen) +
@@ -124,7 +162,11 @@ std::expected<std::unique_ptr<PeerTransport>, std::string> PeerTransport::listen
 
 PeerTransport::PeerTransport(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-PeerTransport::~PeerTransport() { stop(); }
+PeerTransport::~PeerTransport() {
+  stop();
+  // What was posted by a thread that did not know yet has run then.
+  state_->context.loop->run([] {});
+}
 
 std::uint16_t PeerTransport::port() const { return static_cast<std::uint16_t>(state_->port); }
 
@@ -133,8 +175,13 @@ void PeerTransport::start(node::Hello hello, node::PeerHandler& handler) {
   state_->started = true;
   state_->context.hello = std::move(hello);
   state_->context.handler = &handler;
-  state_->context.loop->start();
-  state_->context.loop->post([state = state_.get()] { AcceptedPeer::accept(*state->home); });
+  if (state_->owns_loop) {
+    state_->context.loop->start();
+  }
+  state_->context.loop->post([state = state_.get()] {
+    AcceptedPeer::accept(*state->home);
+    state->accept_what_came();
+  });
 }
 
 void PeerTransport::stop() {
@@ -143,15 +190,18 @@ void PeerTransport::stop() {
   }
   auto& loop = *state_->context.loop;
   if (state_->started) {
-    std::promise<void> done;
-    loop.post([&] {
-      state_->stop_on_loop();
-      done.set_value();
-    });
-    done.get_future().wait();
+    loop.run([this] { state_->stop_on_loop(); });
   }
   state_->server->Shutdown(std::chrono::system_clock::now());  // cancels what peers have dialled
-  loop.stop();
+  if (state_->started) {
+    loop.run([this] { state_->stop_accepting(); });
+    state_->all_gone.get_future().wait();
+  } else {
+    state_->stop_accepting();
+  }
+  if (state_->owns_loop) {
+    loop.stop();
+  }
 }
 
 void PeerTransport::set_hello(node::Hello hello) {

@@ -15,6 +15,8 @@
 
 namespace parley::rpc {
 
+class CompletionLoop;
+
 struct PeerTransportOptions {
   base::Address listen;  // port 0: choose one
   // Of one link; beyond, send() refuses: a frozen peer must not cost memory.
@@ -32,8 +34,9 @@ struct PeerTransportOptions {
 class PeerTransport : public node::Transport {
  public:
   // The error says why it cannot listen. Nothing is dialled or answered before start().
+  // `loop`: whose thread carries all of it, until stop(); none: one of its own.
   [[nodiscard]] static std::expected<std::unique_ptr<PeerTransport>, std::string> listen(
-      PeerTransportOptions options);
+      PeerTransportOptions options, std::shared_ptr<CompletionLoop> loop = nullptr);
   ~PeerTransport() override;
   PeerTransport(const PeerTransport&) = delete;
   PeerTransport& operator=(const PeerTransport&) = delete;

@@ -1,6 +1,5 @@
 #include "rpc/server.h"
 
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 #include "rpc/completion_loop.h"
 #include "rpc/health.h"
 #include "rpc/raw_service.h"
+#include "rpc/reflection.h"
 
 namespace parley::rpc {
 namespace {
@@ -25,16 +25,8 @@ namespace {
 constexpr int kMaxMessageBytes = 4 * 1024 * 1024;
 constexpr std::size_t kMaxServerMemoryBytes = 512UL * 1024 * 1024;
 
-void set_up_plugins() {
-  static std::once_flag once;
-  std::call_once(once, [] { grpc::reflection::InitProtoReflectionServerBuilderPlugin(); });
-}
-
 void set_limits(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
-  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);  // of reflection
-  builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
-  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 2);
   builder.SetResourceQuota(grpc::ResourceQuota("parley.clients").Resize(kMaxServerMemoryBytes));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a second process on the port must fail
@@ -72,6 +64,12 @@ std::set<std::string, std::less<>> service_names() {
   return names;
 }
 
+std::set<std::string, std::less<>> listed_names() {
+  auto names = service_names();
+  names.emplace("grpc.health.v1.Health");
+  return names;
+}
+
 }  // namespace
 
 struct Server::State {
@@ -83,6 +81,7 @@ struct Server::State {
   RawService raw_health;
   std::vector<AcceptedMethod> health_methods = Health::add_methods(raw_health);
   Health health{service_names()};
+  Reflection reflection{listed_names()};
   std::optional<ServiceTarget> target;
   std::vector<std::shared_ptr<CompletionLoop>> loops;
   std::vector<grpc::ServerCompletionQueue*> queues;  // the loops'
@@ -100,8 +99,9 @@ struct Server::State {
     }
   }
 
-  // Health is answered from the start, by the first loop.
-  void begin_health() {
+  // Health and reflection are answered from the start, by the first loop.
+  void begin_answering() {
+    reflection.begin(loops.front(), queues.front());
     const CallHome home{health, loops.front(), queues.front(), options};
     for (const auto& method : health_methods) {
       if (Health::is_stream(method.id)) {
@@ -133,7 +133,6 @@ struct Server::State {
 };
 
 std::expected<std::unique_ptr<Server>, std::string> Server::listen(ServerOptions options) {
-  set_up_plugins();
   auto state = std::make_unique<State>(std::move(options));
   state->add_methods();
   grpc::ServerBuilder builder;
@@ -144,6 +143,7 @@ std::expected<std::unique_ptr<Server>, std::string> Server::listen(ServerOptions
     builder.RegisterService(&raw);
   }
   builder.RegisterService(&state->raw_health);
+  builder.RegisterService(&state->reflection.service());
   for (std::size_t i = 0; i < std::max<std::size_t>(state->options.threads, 1); ++i) {
     auto queue = builder.AddCompletionQueue();
     state->queues.push_back(queue.get());
@@ -154,13 +154,20 @@ std::expected<std::unique_ptr<Server>, std::string> Server::listen(ServerOptions
     return std::unexpected("cannot listen for clients on " + base::to_string(state->options.listen) +
                            ": the address is in use, or not one of this machine");
   }
-  state->begin_health();
+  state->begin_answering();
   return std::unique_ptr<Server>(new Server(std::move(state)));
 }
 
 Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-Server::~Server() { stop(std::chrono::milliseconds(0)); }
+Server::~Server() {
+  stop(std::chrono::milliseconds(0));
+  for (const auto& loop : state_->loops) {
+    loop->stop();
+  }
+}
+
+std::shared_ptr<CompletionLoop> Server::loop() const { return state_->loops.front(); }
 
 std::uint16_t Server::port() const { return static_cast<std::uint16_t>(state_->port); }
 
@@ -175,8 +182,9 @@ void Server::stop(std::chrono::milliseconds grace) {
   }
   state_->health.end();
   state_->server->Shutdown(std::chrono::system_clock::now() + grace);
+  // All calls have ended; what gRPC has told of them is behind what has been posted.
   for (const auto& loop : state_->loops) {
-    loop->stop();
+    loop->run([] {});
   }
 }
 

@@ -13,6 +13,8 @@
 
 namespace parley::rpc {
 
+class CompletionLoop;
+
 struct ServerOptions {
   base::Address listen;                   // port 0: choose one
   std::size_t threads = 1;                // completion queues, each with its thread
@@ -32,6 +34,11 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   [[nodiscard]] std::uint16_t port() const;
+
+  // The thread that serves calls, for other things of gRPC to share: gRPC lets whichever thread polls read
+  // from all sockets, so that two threads are woken for each other's. It ends with the server, which must
+  // come last.
+  [[nodiscard]] std::shared_ptr<CompletionLoop> loop() const;
 
   // Once. `service` must outlive stop().
   void serve(service::Service& service);

@@ -167,36 +167,93 @@ TEST_F(RpcServer, TextThatIsNoUtf8ReachesOurOwnRules) {
   }
 }
 
-TEST_F(RpcServer, ReflectionListsTheServices) {
-  grpc::CompletionQueue queue;
-  grpc::GenericStub stub(channel_);
-  grpc::ClientContext context;
-  auto call =
-      stub.PrepareCall(&context, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
-  const auto wait = [&queue] {
+// One stream of questions to gRPC's reflection service, each with its answer; then the status that it ends
+// with.
+class ReflectionTalk {
+ public:
+  explicit ReflectionTalk(const std::shared_ptr<grpc::Channel>& channel) : stub_(channel) {
+    call_ = stub_.PrepareCall(&context_, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+                              &queue_);
+    call_->StartCall(nullptr);
+    EXPECT_TRUE(wait());
+  }
+  ~ReflectionTalk() { context_.TryCancel(); }
+  ReflectionTalk(const ReflectionTalk&) = delete;
+  ReflectionTalk& operator=(const ReflectionTalk&) = delete;
+
+  // Nothing: the stream has ended.
+  std::optional<std::string> ask(const std::string& request) {
+    const grpc::Slice slice(request);
+    call_->Write(grpc::ByteBuffer(&slice, 1), nullptr);
+    EXPECT_TRUE(wait());
+    grpc::ByteBuffer response;
+    call_->Read(&response, nullptr);
+    grpc::Slice flat;
+    if (!wait() || !response.DumpToSingleSlice(&flat).ok()) {
+      return std::nullopt;
+    }
+    return std::string(reinterpret_cast<const char*>(flat.begin()), flat.size());
+  }
+  grpc::Status end() {
+    call_->WritesDone(nullptr);
+    (void)wait();
+    grpc::Status status;
+    call_->Finish(&status, nullptr);
+    (void)wait();
+    return status;
+  }
+
+ private:
+  bool wait() {
     void* tag = nullptr;
     bool ok = false;
-    return queue.Next(&tag, &ok) && ok;
-  };
-  call->StartCall(nullptr);
-  ASSERT_TRUE(wait());
-  const grpc::Slice list_services(std::string("\x3a\x01*"));  // field 7: list_services
-  call->Write(grpc::ByteBuffer(&list_services, 1), nullptr);
-  ASSERT_TRUE(wait());
-  grpc::ByteBuffer response;
-  call->Read(&response, nullptr);
-  ASSERT_TRUE(wait());
-  grpc::Slice flat;
-  ASSERT_TRUE(response.DumpToSingleSlice(&flat).ok());
-  const std::string text(reinterpret_cast<const char*>(flat.begin()), flat.size());
-  for (const char* name : {"parley.v1.AccountService", "parley.v1.MessageService", "parley.v1.ClusterService",
-                           "grpc.health.v1.Health"}) {
-    EXPECT_THAT(text, HasSubstr(name));
+    return queue_.Next(&tag, &ok) && ok;
   }
-  context.TryCancel();
-  grpc::Status status;
-  call->Finish(&status, nullptr);
-  (void)wait();
+
+  grpc::CompletionQueue queue_;
+  grpc::GenericStub stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call_;
+};
+
+// The requests as bytes, as any client sends them: field number and type, length, text.
+std::string reflection_request(char field, const std::string& text) {
+  return std::string(1, static_cast<char>((field << 3) | 2)) + static_cast<char>(text.size()) + text;
+}
+
+TEST_F(RpcServer, ReflectionListsTheServices) {
+  ReflectionTalk talk(channel_);
+  const auto listed = talk.ask(reflection_request(7, "*"));
+  ASSERT_TRUE(listed);
+  for (const char* name : {"parley.v1.AccountService", "parley.v1.MessageService", "parley.v1.ClusterService",
+                           "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}) {
+    EXPECT_THAT(*listed, HasSubstr(name));
+  }
+  EXPECT_TRUE(talk.end().ok());
+}
+
+TEST_F(RpcServer, ReflectionDescribesWhatIsServedWithAllThatItImports) {
+  ReflectionTalk talk(channel_);
+  const auto by_symbol = talk.ask(reflection_request(4, "parley.v1.MessageService"));
+  ASSERT_TRUE(by_symbol);
+  for (const char* part : {"parley/v1/api.proto", "SendMessageRequest", "google/protobuf/timestamp.proto"}) {
+    EXPECT_THAT(*by_symbol, HasSubstr(part));
+  }
+  const auto by_name = talk.ask(reflection_request(3, "google/protobuf/timestamp.proto"));
+  ASSERT_TRUE(by_name);
+  EXPECT_THAT(*by_name, HasSubstr("nanos"));
+  const auto absent = talk.ask(reflection_request(4, "parley.v1.Nothing"));
+  ASSERT_TRUE(absent);
+  EXPECT_THAT(*absent, HasSubstr("There is no parley.v1.Nothing here."));
+  const auto nothing_asked = talk.ask("");
+  ASSERT_TRUE(nothing_asked);
+  EXPECT_THAT(*nothing_asked, HasSubstr("asks nothing"));
+}
+
+TEST_F(RpcServer, ReflectionRefusesWhatDoesNotParse) {
+  ReflectionTalk talk(channel_);
+  EXPECT_FALSE(talk.ask("\x3a\x7f"));
+  EXPECT_EQ(talk.end().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
 TEST_F(RpcServer, HealthSaysServing) {

@@ -1,0 +1,36 @@
+// Reflection: gRPC's reflection protocol on our own completion queues, so that grpcurl and its like can list
+// and call what is served. gRPC's plugin is a synchronous service: its threads would poll the same sockets as
+// ours, read for them and hand over. Private to rpc. Owned by: the server. begin: once the server is built.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "rpc/completion_loop.h"
+#include "rpc/raw_service.h"
+
+namespace parley::rpc {
+
+class Reflection {
+ public:
+  // `services`: the names to be listed, besides its own.
+  explicit Reflection(std::set<std::string, std::less<>> services);
+
+  // To be registered with the server's builder.
+  [[nodiscard]] grpc::Service& service() { return raw_; }
+  // Accepts calls on `loop`, one after the other's beginning, for ever. The loop must not have been started,
+  // or be the calling thread's.
+  void begin(const std::shared_ptr<CompletionLoop>& loop, grpc::ServerCompletionQueue* queue);
+
+  // The answer to one encoded ServerReflectionRequest; nothing: it does not parse.
+  [[nodiscard]] std::optional<std::string> answer(std::string_view request) const;
+
+ private:
+  class Call;
+
+  std::set<std::string, std::less<>> services_;
+  RawService raw_;
+  int method_index_ = 0;
+};
+
+}  // namespace parley::rpc
