@@ -85,7 +85,7 @@ TEST(CoreInbox, AWriteWaitsForABatchOnlySoLong) {
     inbox.wait_until(after(kForever), kGathers, 1ms);
     return numbers(inbox.take());
   });
-  std::this_thread::sleep_for(5ms);
+  EXPECT_EQ(waits.wait_for(5ms), std::future_status::timeout);
   ASSERT_TRUE(push(inbox, 2, Urgency::gathers));
   EXPECT_EQ(waits.get(), (std::vector<std::uint64_t>{2}));
 }
