@@ -312,13 +312,14 @@ export class FakeCluster {
       while (!context.signal.aborted) {
         if (node.state === 'down') throw new TypeError('network error');
         if (node.state === 'up') {
-          for (const { to, author, response } of this.log.filter((each) => each.response.position > at)) {
+          // Cut off from the majority it hears of nothing new.
+          for (const { to, author, response } of node.writable ? this.log.filter((each) => each.response.position > at) : []) {
             at = response.position;
             if (!to.has(me.id)) continue;
             const event = response.event.case === 'message' ? { case: 'message' as const, value: this.show(response.event.value, me.id) } : response.event;
             yield create(WatchResponseSchema, { position: response.position, event, requestId: author === me.id ? response.requestId : '' });
           }
-          at = this.position;
+          if (node.writable) at = this.position;
           yield heartbeat();
         }
         await this.woken(100, context.signal);

@@ -135,14 +135,36 @@ test('no majority: read-only is said, reading goes on, the outbox waits, and the
   expect(cluster.messages.map((message) => message.body)).toEqual(['from before', 'one', 'two']);
 });
 
-test('a node that was cut off from the majority is left for one that takes writes', async () => {
+test('a node that was cut off from the majority is left for one that takes writes, without gap or repeat', async () => {
   const tab = openTab();
   await tab.signIn('alice');
+  const timeline = await tab.open('bob');
   await until(() => cluster.streams.get(cluster.node(0).origin) === 1);
-  cluster.change(() => { cluster.node(0).writable = false; });
+  cluster.sendFrom('bob', 'alice', 'before');
+  await until(() => bodies(timeline).join() === 'before');
+  cluster.change(() => { for (const node of [cluster.node(0), cluster.node(1)]) node.writable = false; });
   await until(() => tab.app.connection.value.kind === 'read_only');
+  cluster.sendFrom('bob', 'alice', 'on the other side');
   await tab.isLive();
-  expect(tab.app.connection.value).not.toMatchObject({ node: cluster.node(0).origin });
+  expect(tab.app.connection.value).toMatchObject({ node: cluster.node(2).origin });
+  await until(() => bodies(timeline).join() === 'before,on the other side');
+  cluster.change(() => { for (const node of cluster.nodes) node.writable = true; });
+  cluster.sendFrom('bob', 'alice', 'after');
+  await until(() => bodies(timeline).join() === 'before,on the other side,after');
+  expect(cluster.streamCount).toBe(1);
+});
+
+test('while nobody has a majority the stream stays, and the other nodes are asked again and again', async () => {
+  const tab = openTab();
+  await tab.signIn('alice');
+  const count = (method: string): number => cluster.nodes.flatMap((node) => node.calls).filter((call) => call === method).length;
+  cluster.change(() => { for (const node of cluster.nodes) node.writable = false; });
+  await until(() => tab.app.connection.value.kind === 'read_only');
+  const [streams, asked] = [count('watch'), count('getStatus')];
+  await until(() => count('getStatus') >= asked + 4);
+  expect(count('watch')).toBe(streams);
+  cluster.change(() => { for (const node of cluster.nodes) node.writable = true; });
+  await tab.isLive();
 });
 
 test('a write that meets no leader says read-only before a heartbeat does', async () => {
