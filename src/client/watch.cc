@@ -13,21 +13,24 @@
 
 #include "client/client_impl.h"
 #include "client/grpc_error.h"
+#include "client/majority_probe.h"
 
 namespace parley::client {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::steady_clock;
 using std::chrono::system_clock;
 
 constexpr milliseconds kFirstPause{50};
 constexpr milliseconds kMostPause{1'000};
 
-// One stream at one node, read with a limit on silence. Used by one thread; cancel() by any.
+// One stream at one node, read with a limit on silence and on being cut off. Used by one thread; cancel() by
+// any.
 class Stream {
  public:
-  Stream(Client::Impl& client, const Connection& connection, const v1::WatchRequest& request)
-      : connection_(connection) {
+  Stream(Client::Impl& client, std::size_t server, const v1::WatchRequest& request)
+      : connection_(client.connection(server)), probe_(client, server, queue_) {
     client.authorize(context_);
     reader_ = connection_.messages().PrepareAsyncWatch(&context_, request, &queue_);
     reader_->StartCall(this);
@@ -37,6 +40,7 @@ class Stream {
   // Every operation that was started is taken from the queue before the stream goes.
   ~Stream() {
     context_.TryCancel();
+    probe_.cancel();
     queue_.Shutdown();
     void* tag = nullptr;
     bool ok = false;
@@ -48,11 +52,24 @@ class Stream {
 
   // False: the stream is over; finish() says why.
   [[nodiscard]] bool started(milliseconds limit) { return take(limit); }
+  // `response` outlives the stream: where nothing came in time, the read is still under way.
   [[nodiscard]] bool read(v1::WatchResponse& response, milliseconds limit) {
     reader_->Read(&response, this);
-    return take(limit);
+    if (!take(limit)) {
+      return false;
+    }
+    if (response.has_heartbeat()) {
+      probe_.on_heartbeat(response.heartbeat(), steady_clock::now());
+    }
+    return true;
   }
+  // The server to go on with, where this one is cut off from the majority.
+  [[nodiscard]] std::optional<std::size_t> better() const { return better_; }
   [[nodiscard]] AttemptError finish() {
+    if (better_) {
+      return {.error = base::refused(base::Code::unavailable, "CUT_OFF",
+                                     connection_.name() + " is cut off from the majority")};
+    }
     if (silent_) {
       return {.error = base::refused(base::Code::unavailable, "NO_HEARTBEAT",
                                      connection_.name() + " sent nothing for too long")};
@@ -61,7 +78,8 @@ class Stream {
     reader_->Finish(&status, this);
     void* tag = nullptr;
     bool ok = false;
-    queue_.Next(&tag, &ok);
+    while (queue_.Next(&tag, &ok) && tag != this) {  // an answer to the probe may come first
+    }
     if (status.ok()) {
       return {.error = base::refused(base::Code::unavailable, "STREAM_ENDED",
                                      connection_.name() + " ended the stream")};
@@ -71,20 +89,36 @@ class Stream {
 
  private:
   bool take(milliseconds limit) {
-    void* tag = nullptr;
-    bool ok = false;
-    const auto next = queue_.AsyncNext(&tag, &ok, system_clock::now() + limit);
-    if (next == grpc::CompletionQueue::TIMEOUT) {
-      silent_ = true;
-      return false;
+    const auto silent_at = steady_clock::now() + limit;
+    while (true) {
+      const auto left = std::min(silent_at, probe_.due()) - steady_clock::now();
+      void* tag = nullptr;
+      bool ok = false;
+      const auto next = queue_.AsyncNext(
+          &tag, &ok, system_clock::now() + std::chrono::duration_cast<system_clock::duration>(left));
+      const auto now = steady_clock::now();
+      if (next == grpc::CompletionQueue::GOT_EVENT && tag == &probe_) {
+        better_ = probe_.on_answer(now);
+        if (better_) {
+          return false;
+        }
+      } else if (next != grpc::CompletionQueue::TIMEOUT) {
+        return next == grpc::CompletionQueue::GOT_EVENT && ok;
+      } else if (now >= silent_at) {
+        silent_ = true;
+        return false;
+      } else if (now >= probe_.due()) {
+        probe_.ask();
+      }
     }
-    return next == grpc::CompletionQueue::GOT_EVENT && ok;
   }
 
   const Connection& connection_;
   grpc::ClientContext context_;
   grpc::CompletionQueue queue_;
   std::unique_ptr<grpc::ClientAsyncReader<v1::WatchResponse>> reader_;
+  MajorityProbe probe_;
+  std::optional<std::size_t> better_;
   bool silent_ = false;
 };
 
@@ -132,7 +166,8 @@ class Watch::Impl {
     std::optional<std::size_t> last_server;
     int failures = 0;  // in a row
     while (!stop.stop_requested()) {
-      const std::size_t server = client_.pick(last_server);
+      const auto chosen = std::exchange(next_server_, std::nullopt);
+      const std::size_t server = chosen ? *chosen : client_.pick(last_server);
       last_server = server;
       const bool had_position = start_.after_position.has_value();
       const auto before = position_.load();
@@ -168,10 +203,10 @@ class Watch::Impl {
       request.set_after_position(*start_.after_position);
       request.set_cluster_id(start_.cluster_id);
     }
-    Stream stream(client_, connection, request);
+    v1::WatchResponse response;
+    Stream stream(client_, server, request);
     const Present present(*this, stream);
     const std::stop_callback cancel(stop, [this] { move(); });
-    v1::WatchResponse response;
     bool is_first = true;
     if (stream.started(start_.silence_limit)) {
       while (stream.read(response, start_.silence_limit)) {
@@ -194,6 +229,7 @@ class Watch::Impl {
       }
     }
     AttemptError why = stream.finish();
+    next_server_ = stream.better();
     if (why.reached != Reached::answered && !stop.stop_requested()) {
       client_.note(server, false);
     }
@@ -241,6 +277,7 @@ class Watch::Impl {
   WatchHandler& handler_;
   WatchStart start_;  // of the next stream; the watch's thread alone
   bool resync_is_due_ = false;
+  std::optional<std::size_t> next_server_;  // known to serve better than the one before
   std::atomic<std::uint64_t> position_{0};
   std::mutex mutex_;
   Stream* stream_ = nullptr;  // guarded

@@ -1,5 +1,6 @@
-// Watch: the stream of one account's events, carried on from node to node: each event once, in order.
-// Owned by: the program; ended before its Client. It has a thread of its own, which calls the handler.
+// Watch: the stream of one account's events, carried on from node to node: each event once, in order. It
+// leaves a node that is dead, silent, or cut off from the majority while another one is not. Owned by: the
+// program; ended before its Client. It has a thread of its own, which calls the handler.
 #pragma once
 
 #include <chrono>

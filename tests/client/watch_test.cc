@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -30,6 +31,14 @@ v1::WatchResponse heartbeat(std::uint64_t position, const std::string& cluster =
   v1::WatchResponse response;
   response.set_position(position);
   response.mutable_heartbeat()->mutable_as_of()->set_cluster_id(cluster);
+  response.mutable_heartbeat()->set_writable(true);
+  return response;
+}
+// Of a node that has not heard from a majority for five seconds.
+v1::WatchResponse cut_off_heartbeat(std::uint64_t position) {
+  v1::WatchResponse response = heartbeat(position);
+  response.mutable_heartbeat()->mutable_as_of()->set_age_ms(5'000);
+  response.mutable_heartbeat()->set_writable(false);
   return response;
 }
 v1::WatchResponse message(std::uint64_t position) {
@@ -51,7 +60,9 @@ class Recorder final : public WatchHandler {
     }
   }
   void on_resync() override { add("resync"); }
-  void on_trouble(const std::string&, const base::Error&) override { add("trouble"); }
+  void on_trouble(const std::string&, const base::Error& error) override {
+    add(error.reason == "CUT_OFF" ? "cut off" : "trouble");
+  }
   void on_end(const base::Error& error) override { add("end " + base::to_string(error.code)); }
 
   // What there is once `last` has come.
@@ -109,6 +120,31 @@ class Streams {
   const std::vector<Play> plays_;
   std::mutex mutex_;
   std::vector<v1::WatchRequest> requests_;
+};
+
+// What a node says of itself when it is asked.
+class Statuses {
+ public:
+  explicit Statuses(bool writable, std::string cluster = "c1")
+      : is_writable_(writable), cluster_(std::move(cluster)) {}
+
+  void add_to(Script& script) {
+    script.get_status = [this](grpc::ServerContext&, const v1::GetStatusRequest&,
+                               v1::GetStatusResponse& response) {
+      response.set_cluster_id(cluster_);
+      response.set_writable(is_writable_);
+      response.mutable_as_of()->set_age_ms(is_writable_ ? 20 : 5'000);
+      ++asked_;
+      return grpc::Status::OK;
+    };
+  }
+  void set_writable() { is_writable_ = true; }
+  [[nodiscard]] int asked() const { return asked_; }
+
+ private:
+  std::atomic<bool> is_writable_;
+  const std::string cluster_;
+  std::atomic<int> asked_ = 0;
 };
 
 Client make_client(const std::vector<base::Address>& servers) {
@@ -218,6 +254,69 @@ TEST(Watch, MovesWhenItIsTold) {
   recorder.wait_for("connected 1");
   watch.move();
   recorder.wait_for("event 2");
+}
+
+TEST(Watch, ANodeThatIsCutOffIsLeftForOneThatTakesWrites) {
+  Streams here({[](const v1::WatchRequest&, Writer& writer) {
+    writer.Write(heartbeat(10));
+    writer.Write(message(11));
+    writer.Write(cut_off_heartbeat(11));
+    return grpc::Status::OK;
+  }});
+  Streams nowhere({});
+  Streams there({[](const v1::WatchRequest&, Writer& writer) {
+    writer.Write(heartbeat(11));
+    writer.Write(message(11));  // a repeat
+    writer.Write(message(12));
+    return grpc::Status::OK;
+  }});
+  Statuses cut_off_too(false);
+  Statuses other_cluster(true, "c2");
+  Statuses well(true);
+  std::vector<Script> scripts = {here.script(), nowhere.script(), nowhere.script(), there.script()};
+  cut_off_too.add_to(scripts[1]);
+  other_cluster.add_to(scripts[2]);
+  well.add_to(scripts[3]);
+  const ScriptedServer first(scripts[0]);
+  const ScriptedServer second(scripts[1]);
+  const ScriptedServer third(scripts[2]);
+  const ScriptedServer fourth(scripts[3]);
+  Client client = make_client(
+      {first.address(), testing::dead_address(), second.address(), third.address(), fourth.address()});
+  Recorder recorder;
+  const Watch watch(client, {}, recorder);
+  EXPECT_THAT(recorder.wait_for("event 12"),
+              ElementsAre("connected 10", "event 11", "cut off", "connected 11", "event 12"));
+  EXPECT_EQ(there.requests()[0].after_position(), 11U);
+  EXPECT_THAT(nowhere.requests(), ::testing::IsEmpty());
+  EXPECT_EQ(cut_off_too.asked(), 1);
+  EXPECT_EQ(other_cluster.asked(), 1);
+}
+
+TEST(Watch, WhereNobodyHasAMajorityItStaysAndGoesOnAsking) {
+  Statuses other(false);
+  Streams here({[&other](const v1::WatchRequest&, Writer& writer) {
+    writer.Write(cut_off_heartbeat(10));
+    EXPECT_TRUE(testing::wait_until([&] { return other.asked() >= 3; }));
+    writer.Write(cut_off_heartbeat(10));
+    writer.Write(message(11));  // still its own stream
+    return grpc::Status::OK;
+  }});
+  Streams there({[](const v1::WatchRequest&, Writer& writer) {
+    writer.Write(heartbeat(12));
+    return grpc::Status::OK;
+  }});
+  Script script = there.script();
+  other.add_to(script);
+  const ScriptedServer first(here.script());
+  const ScriptedServer second(script);
+  Client client = make_client({first.address(), second.address()});
+  Recorder recorder;
+  const Watch watch(client, {}, recorder);
+  EXPECT_THAT(recorder.wait_for("event 11"), ElementsAre("connected 10", "event 11"));
+  other.set_writable();
+  EXPECT_THAT(recorder.wait_for("connected 12"),
+              ElementsAre("connected 10", "event 11", "cut off", "connected 12"));
 }
 
 TEST(Watch, EndsWithItsSession) {
