@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <string_view>
 #include <utility>
 
 #include "base/ensure.h"
@@ -126,5 +127,16 @@ std::vector<std::string> Network::on(int machine) const { return {"ip", "netns",
 
 void Network::cut(int machine) { shell(fmt::format("ip -n {} link set p{} down", name("s"), machine)); }
 void Network::heal(int machine) { shell(fmt::format("ip -n {} link set p{} up", name("s"), machine)); }
+
+void Network::cut_from_peers(int machine) { change_peer_filter(machine, "-A"); }
+void Network::heal_from_peers(int machine) { change_peer_filter(machine, "-D"); }
+
+// Of connections in both directions, and those that exist already.
+void Network::change_peer_filter(int machine, const std::string& action) {
+  for (const std::string_view rule :
+       {"INPUT -p tcp --dport", "INPUT -p tcp --sport", "OUTPUT -p tcp --dport", "OUTPUT -p tcp --sport"}) {
+    shell(fmt::format("ip netns exec {} iptables {} {} {} -j DROP", space(machine), action, rule, kPeerPort));
+  }
+}
 
 }  // namespace parley::testing

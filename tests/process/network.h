@@ -29,10 +29,14 @@ class Network {
 
   void cut(int machine);  // its link to the switch
   void heal(int machine);
+  // From the other nodes alone: clients reach it as before.
+  void cut_from_peers(int machine);
+  void heal_from_peers(int machine);
 
  private:
   [[nodiscard]] std::string name(const std::string& what) const;
   [[nodiscard]] std::string space(int machine) const;
+  void change_peer_filter(int machine, const std::string& action);
   [[nodiscard]] std::string outer_ip(int machine) const;  // on the switch: the machine's, or its gateway's
   [[nodiscard]] bool is_behind_gateway(int machine) const { return machine == machines_; }
   void add_namespace(const std::string& name);

@@ -12,12 +12,14 @@
 
 #include "client/watch.h"
 #include "tests/process/cluster.h"
+#include "tests/process/network.h"
 #include "tests/process/talk.h"
 #include "tests/support/wait_until.h"
 
 namespace parley::testing {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 class Seen final : public client::WatchHandler {
@@ -37,7 +39,10 @@ class Seen final : public client::WatchHandler {
     }
   }
   void on_resync() override { complain("resync"); }
-  void on_trouble(const std::string&, const base::Error&) override {}
+  void on_trouble(const std::string&, const base::Error& error) override {
+    const std::scoped_lock lock(mutex_);
+    troubles_.push_back(error.reason);
+  }
   void on_end(const base::Error& error) override { complain("end: " + error.message); }
 
   [[nodiscard]] std::vector<Acknowledged> messages() const {
@@ -51,6 +56,11 @@ class Seen final : public client::WatchHandler {
   [[nodiscard]] std::vector<std::string> complaints() const {
     const std::scoped_lock lock(mutex_);
     return complaints_;
+  }
+  // The reasons for which nodes were left.
+  [[nodiscard]] std::vector<std::string> troubles() const {
+    const std::scoped_lock lock(mutex_);
+    return troubles_;
   }
   [[nodiscard]] bool wait_for_connections(std::size_t count) const {
     return wait_until([&] { return servers().size() >= count; });
@@ -73,6 +83,7 @@ class Seen final : public client::WatchHandler {
   std::vector<Acknowledged> messages_;
   std::vector<std::string> servers_;
   std::vector<std::string> complaints_;
+  std::vector<std::string> troubles_;
 };
 
 TEST(WatchSuite, MovesFromNodeToNodeThroughTenFailovers) {
@@ -114,6 +125,48 @@ TEST(WatchSuite, MovesFromNodeToNodeThroughTenFailovers) {
   }
   EXPECT_GT(std::set<std::string>(servers.begin(), servers.end()).size(), 2U);
   fmt::print("{} messages over {} connections\n", talk.acknowledged().size(), servers.size());
+}
+
+// Its clients reach it, and it sends them heartbeats: they leave it by what these say.
+TEST(WatchSuite, ANodeThatIsCutOffFromTheOthersIsLeft) {
+  Network network(3);
+  Cluster cluster(network.cluster_options());
+  cluster.wait_for_leader();
+  Talk talk(cluster, "ann", "bob");
+  for (const bool leads : {false, true}) {
+    const int leader = cluster.wait_for_leader();
+    const int victim = leads ? leader : cluster.any_follower(leader);
+    client::ClientOptions options;
+    for (const int node : cluster.ids()) {
+      options.servers.push_back(cluster.client_address(node));
+    }
+    options.first_server = static_cast<std::size_t>(victim - 1);
+    options.token = talk.recipient_token();
+    client::Client watcher(std::move(options));
+    Seen seen;
+    const client::Watch watch(watcher, {.after_position = 0}, seen);
+    ASSERT_TRUE(seen.wait_for_connections(1));
+    EXPECT_EQ(seen.servers().front(), to_string(cluster.client_address(victim)));
+    network.cut_from_peers(victim);
+    EXPECT_TRUE(seen.wait_for_connections(2));
+    EXPECT_THAT(seen.troubles(), ElementsAre("CUT_OFF"));
+    // What is sent on the other side is seen, and what was sent meanwhile.
+    talk.wait_for_more(20);
+    const auto last = [&] {
+      const auto inbox = inbox_of(cluster, cluster.all_but(victim), talk.recipient_token());
+      return inbox.empty() ? 0 : inbox.back().id;
+    }();
+    EXPECT_TRUE(seen.wait_for_message(last));
+    network.heal_from_peers(victim);
+    cluster.wait_for_leader();
+    if (leads) {
+      talk.finish();
+      EXPECT_TRUE(seen.wait_for_message(talk.acknowledged().back().id));
+      EXPECT_EQ(seen.messages(), talk.acknowledged());
+    }
+    EXPECT_THAT(seen.complaints(), IsEmpty());
+  }
+  EXPECT_THAT(talk.complaints(), IsEmpty());
 }
 
 TEST(WatchSuite, ANodeThatIsBehindThePositionWaitsForIt) {
