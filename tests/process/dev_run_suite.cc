@@ -1,0 +1,153 @@
+// `./dev run` as a person uses it: a cluster, a message, a node that is killed and started again by the
+// command that is then shown, Ctrl-C, and the same data on other ports. Only in the release build, which is
+// what `./dev run` runs.
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <regex>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/ensure.h"
+#include "tests/parley/cli_runner.h"
+#include "tests/process/process.h"
+#include "tests/support/wait_until.h"
+
+namespace parley::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr std::chrono::minutes kPatience{2};
+
+// One `./dev run`. What it says is kept.
+class DevRun {
+ public:
+  DevRun(const TempFolder& folder, const std::string& name, const std::vector<std::string>& flags)
+      : log_(folder.path() / name) {
+    const char* const source = std::getenv("PARLEY_SOURCE_DIR");  // NOLINT(concurrency-mt-unsafe): one thread
+    base::ensure(source != nullptr, "ctest names the source folder");
+    std::vector<std::string> command = {std::string(source) + "/dev", "run", "--data",
+                                        (folder.path() / "data").string()};
+    command.insert(command.end(), flags.begin(), flags.end());
+    process_ = std::make_unique<Process>(command, log_);
+  }
+  // Killed it would leave its nodes behind.
+  ~DevRun() {
+    if (process_->is_running()) {
+      process_->send_signal(SIGTERM);
+      EXPECT_TRUE(process_->wait_for_end(kPatience));
+    }
+    if (::testing::Test::HasFailure()) {
+      fmt::print("---- ./dev run said\n{}\n", said());
+    }
+  }
+  DevRun(const DevRun&) = delete;
+  DevRun& operator=(const DevRun&) = delete;
+
+  [[nodiscard]] std::string said() const {
+    std::ostringstream text;
+    text << std::ifstream(log_).rdbuf();
+    return text.str();
+  }
+  [[nodiscard]] bool wait_until_said(const std::string& what) {
+    return wait_until([&] { return said().contains(what) || !process_->is_running(); }, kPatience) &&
+           said().contains(what);
+  }
+  // The first group of what it said.
+  [[nodiscard]] std::string found(const std::string& pattern) const {
+    const std::string text = said();
+    std::smatch match;
+    EXPECT_TRUE(std::regex_search(text, match, std::regex(pattern))) << pattern;
+    return match.empty() ? "" : match[1].str();
+  }
+  // As Ctrl-C does.
+  void interrupt() {
+    process_->send_signal(SIGINT);
+    ASSERT_TRUE(process_->wait_for_end(kPatience));
+    EXPECT_TRUE(WIFEXITED(process_->status()));
+  }
+
+ private:
+  std::filesystem::path log_;
+  std::unique_ptr<Process> process_;
+};
+
+int number_in(const std::string& text) {
+  int number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+// A loopback port that somebody else has.
+class TakenPort {
+ public:
+  explicit TakenPort(int port) : file_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    const int yes = 1;
+    ::setsockopt(file_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the interface of sockets
+    const bool is_bound = ::bind(file_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    base::ensure(is_bound && ::listen(file_, 64) == 0, "a port that was left is free");
+  }
+  ~TakenPort() { ::close(file_); }
+  TakenPort(const TakenPort&) = delete;
+  TakenPort& operator=(const TakenPort&) = delete;
+
+ private:
+  int file_;
+};
+
+TEST(DevRunSuite, ANodeIsKilledAndStartedAgainAndAllRunAgainOnOtherPorts) {
+  const TempFolder folder;
+  CliRunner alice("");
+  CliRunner bob("");
+  std::string first_client_port;
+  {
+    DevRun run(folder, "first", {"--nodes", "3"});
+    ASSERT_TRUE(run.wait_until_said("Ctrl-C stops all nodes")) << run.said();
+    const std::string servers = run.found("parley --servers (\\S+) register");
+    first_client_port = run.found("node 1 +client 127.0.0.1:(\\d+)");
+    alice.set_servers(servers);
+    bob.set_servers(servers);
+    ASSERT_EQ(alice.run({"register", "alice", "--password-stdin"}, "correct horse\n").exit_code, 0);
+    ASSERT_EQ(bob.run({"register", "bob", "--password-stdin"}, "correct horse\n").exit_code, 0);
+    ASSERT_EQ(alice.run({"send", "bob", "Are you there?"}).exit_code, 0);
+
+    const int pid = number_in(run.found("node 2 .* process (\\d+)"));
+    ASSERT_GT(pid, 1);
+    ::kill(pid, SIGKILL);
+    ASSERT_TRUE(run.wait_until_said("To start it again"));
+    ASSERT_EQ(alice.run({"send", "bob", "One node is dead."}).exit_code, 0);
+    const Process again({"bash", "-c", "exec " + run.found("To start it again[^\n]*\n *([^\n]+)")},
+                        folder.path() / "again");
+    bob.set_servers(run.found("node 2 +client (\\S+)"));
+    EXPECT_TRUE(wait_until([&] { return bob.run({"inbox"}).out.contains("One node is dead."); }, kPatience));
+    run.interrupt();
+  }
+  const TakenPort taken(number_in(first_client_port));
+  DevRun run(folder, "second", {});
+  ASSERT_TRUE(run.wait_until_said("Ctrl-C stops all nodes")) << run.said();
+  EXPECT_NE(run.found("node 1 +client 127.0.0.1:(\\d+)"), first_client_port);
+  bob.set_servers(run.found("parley --servers (\\S+) register"));
+  EXPECT_THAT(bob.run({"inbox"}).out, HasSubstr("Are you there?"));
+  run.interrupt();
+}
+
+}  // namespace
+}  // namespace parley::testing
