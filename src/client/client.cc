@@ -120,6 +120,7 @@ std::optional<AttemptError> Client::Impl::attempt(Attempts& attempts, const Call
     attempts.refused.clear();
     attempts.all_refused_at.reset();
   }
+  attempts.last_reached_nobody = connected != Connected::yes;
   if (connected != Connected::yes) {
     note(server, false);
     return AttemptError{.error = no_connection(connection.name()), .reached = Reached::no};
@@ -136,10 +137,23 @@ std::optional<AttemptError> Client::Impl::attempt(Attempts& attempts, const Call
   AttemptError error = to_attempt_error(status);
   if (error.reached == Reached::answered) {
     ++attempts.answered;
+    if (error.error.code == base::Code::unavailable) {
+      attempts.unavailable = error.error;
+    }
     note(server, true);
   } else if (!call.stop.stop_requested()) {
     note(server, false);
   }
+  return error;
+}
+
+base::Error Client::Impl::to_tell(const Attempts& attempts, base::Error error) {
+  if (!attempts.last_reached_nobody || !attempts.unavailable) {
+    return error;
+  }
+  const base::Outcome outcome = error.outcome;
+  error = *attempts.unavailable;
+  error.outcome = outcome;
   return error;
 }
 
@@ -228,9 +242,9 @@ WriteOutcome<Response> Client::Impl::write(Request request, const CallOptions& c
     }
   }
   if (progress.is_unknown()) {
-    return Unknown{.error = progress.error(), .request_id = request_id};
+    return Unknown{.error = to_tell(attempts, progress.error()), .request_id = request_id};
   }
-  return Refused{progress.error()};
+  return Refused{to_tell(attempts, progress.error())};
 }
 
 template <class Request, class Response>
@@ -258,7 +272,7 @@ base::Result<Response> Client::Impl::read(const Request& request, const CallOpti
       return std::unexpected(*std::move(nobody));
     }
     if (!is_worth_another_attempt(*failure) || !may_go_on(attempts, call, error)) {
-      return std::unexpected(std::move(error));
+      return std::unexpected(to_tell(attempts, std::move(error)));
     }
   }
 }

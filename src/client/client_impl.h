@@ -56,7 +56,9 @@ class Client::Impl {
     std::chrono::steady_clock::time_point deadline;
     std::optional<std::size_t> last_server;
     int made = 0;
-    int answered = 0;  // with an error of a node of ours
+    int answered = 0;                        // with an error of a node of ours
+    std::optional<base::Error> unavailable;  // what the last of these said that cannot serve anybody now
+    bool last_reached_nobody = false;
     // Servers that refused, one after another with nothing else between, and when the last of all did first.
     std::set<std::size_t> refused;
     std::optional<std::chrono::steady_clock::time_point> all_refused_at;
@@ -69,6 +71,9 @@ class Client::Impl {
   [[nodiscard]] bool may_go_on(const Attempts& attempts, const CallOptions& call,
                                const base::Error& error) const;
 
+  // What a person is told in the end: what a node said of the cluster tells more than which other one is
+  // dead.
+  [[nodiscard]] static base::Error to_tell(const Attempts& attempts, base::Error error);
   void note_refusal(Attempts& attempts, std::size_t server) const;
   // The error that ends a call because nobody is there.
   [[nodiscard]] std::optional<base::Error> nobody_listens(const Attempts& attempts,

@@ -67,12 +67,11 @@ class Stream {
   [[nodiscard]] std::optional<std::size_t> better() const { return better_; }
   [[nodiscard]] AttemptError finish() {
     if (better_) {
-      return {.error = base::refused(base::Code::unavailable, "CUT_OFF",
-                                     connection_.name() + " is cut off from the majority")};
+      return {.error = base::refused(base::Code::unavailable, "CUT_OFF", "it is cut off from the majority")};
     }
     if (silent_) {
-      return {.error = base::refused(base::Code::unavailable, "NO_HEARTBEAT",
-                                     connection_.name() + " sent nothing for too long")};
+      return {.error =
+                  base::refused(base::Code::unavailable, "NO_HEARTBEAT", "it sent nothing for too long")};
     }
     grpc::Status status;
     reader_->Finish(&status, this);
@@ -81,8 +80,7 @@ class Stream {
     while (queue_.Next(&tag, &ok) && tag != this) {  // an answer to the probe may come first
     }
     if (status.ok()) {
-      return {.error = base::refused(base::Code::unavailable, "STREAM_ENDED",
-                                     connection_.name() + " ended the stream")};
+      return {.error = base::refused(base::Code::unavailable, "STREAM_ENDED", "it ended the stream")};
     }
     return to_attempt_error(status);
   }

@@ -57,11 +57,24 @@ std::string row(std::uint32_t id, const v1::GetStatusResponse& view, const v1::N
                      addresses_of(named));
 }
 
-// Nobody answered for it: what the first node knows.
-std::string silent_row(const v1::Node& node, std::uint32_t by) {
-  return fmt::format("{:>4}  {:<50}  {}", node.id(),
-                     fmt::format("no answer; node {}: stored {}, {}", by, node.match_index(), seen_ago(node)),
-                     addresses_of(&node));
+// It did not answer: what the leader knows of it. Followers hear of each other by chance only.
+std::string silent_row(const v1::Node& node, const v1::GetStatusResponse* leader) {
+  const v1::Node* const known = leader == nullptr ? nullptr : named_in(*leader, node.id());
+  const std::string what = known == nullptr ? "no answer"
+                                            : fmt::format("no answer; leader: stored {}, {}",
+                                                          known->match_index(), seen_ago(*known));
+  return fmt::format("{:>4}  {:<50}  {}", node.id(), what, addresses_of(&node));
+}
+
+// The one that says so in the newest term.
+const v1::GetStatusResponse* leader_among(const NodeViews& views) {
+  const v1::GetStatusResponse* leader = nullptr;
+  for (const auto& [id, view] : views) {
+    if (view.role() == v1::ROLE_LEADER && (leader == nullptr || view.term() > leader->term())) {
+      leader = &view;
+    }
+  }
+  return leader;
 }
 
 }  // namespace
@@ -119,12 +132,13 @@ std::vector<std::string> status_table(const v1::GetStatusResponse& first, const 
   for (const auto& [id, view] : views) {
     ids.insert(id);
   }
+  const v1::GetStatusResponse* const leader = leader_among(views);
   for (const std::uint32_t id : ids) {
     const v1::Node* const named = named_in(first, id);
     if (const auto view = views.find(id); view != views.end()) {
       lines.push_back(row(id, view->second, named));
     } else {
-      lines.push_back(silent_row(*named, first.node_id()));
+      lines.push_back(silent_row(*named, leader));
     }
   }
   return lines;

@@ -118,6 +118,9 @@ ExitCode Session::fail(const base::Error& error) const {
     fmt::print(stderr, "{}\n", to_json(error));
   } else if (exit_code_of(error) == ExitCode::unavailable) {
     print_trouble("unavailable: " + describe(error));
+    if (error.reason == "NO_CONNECTION" && settings_.servers.empty() && profile_.servers.empty()) {
+      print_trouble("that is where nodes are looked for unless told: --servers HOST:PORT,HOST:PORT,...");
+    }
   } else {
     print_trouble(describe(error));
   }

@@ -148,6 +148,28 @@ TEST(Client, AWriteThatMayHaveHappenedWaitsAlthoughNobodyListensAnyMore) {
   EXPECT_EQ(later.ids(), std::vector<std::string>{sends.ids().front()});
 }
 
+// Whichever server was asked last: that the cluster has no majority is what is wrong, not that one node is
+// dead.
+TEST(Client, WhatANodeSaysOfTheClusterIsToldRatherThanWhoIsDead) {
+  Script script;
+  script.send_message = [](grpc::ServerContext&, const v1::SendMessageRequest&, v1::SendMessageResponse&) {
+    return refused_status(grpc::StatusCode::UNAVAILABLE, "No leader");
+  };
+  script.get_account = [](grpc::ServerContext&, const v1::GetAccountRequest&, v1::GetAccountResponse&) {
+    return refused_status(grpc::StatusCode::UNAVAILABLE, "No leader");
+  };
+  const ScriptedServer alive(script);
+  Client client(options_for({alive.address(), dead_address(), dead_address(), dead_address()}));
+  const CallOptions call{.timeout = milliseconds(1'500)};
+  const auto outcome = client.send_message(hello(), call);
+  const auto* const refused = std::get_if<Refused>(&outcome);
+  ASSERT_NE(refused, nullptr);
+  EXPECT_EQ(refused->error.message, "No leader");
+  const auto answer = client.get_account({}, call);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().message, "No leader");
+}
+
 TEST(Client, SpreadsItsCalls) {
   Sends here(0, grpc::Status::OK);
   Sends there(0, grpc::Status::OK);

@@ -137,7 +137,7 @@ TEST(Cli, ClusterStatusShowsEachNodesOwnView) {
   EXPECT_THAT(table[2], HasSubstr("1234"));
   EXPECT_THAT(table[3], HasSubstr("follower"));
   EXPECT_THAT(table[3], HasSubstr("4321"));
-  EXPECT_THAT(table[4], HasSubstr("no answer; node 1: stored 703"));
+  EXPECT_THAT(table[4], HasSubstr("no answer; leader: stored 703, never seen"));
   EXPECT_THAT(table[5], HasSubstr("no answer"));
   v1::GetStatusResponse parsed;
   const auto json = ann.run({"cluster", "status", "--json"}).out;

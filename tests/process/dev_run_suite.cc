@@ -121,7 +121,7 @@ TEST(DevRunSuite, ANodeIsKilledAndStartedAgainAndAllRunAgainOnOtherPorts) {
   {
     DevRun run(folder, "first", {"--nodes", "3"});
     ASSERT_TRUE(run.wait_until_said("Ctrl-C stops all nodes")) << run.said();
-    const std::string servers = run.found("parley --servers (\\S+) register");
+    const std::string servers = run.found("--profile alice --servers ([^']+)");
     first_client_port = run.found("node 1 +client 127.0.0.1:(\\d+)");
     alice.set_servers(servers);
     bob.set_servers(servers);
@@ -144,7 +144,7 @@ TEST(DevRunSuite, ANodeIsKilledAndStartedAgainAndAllRunAgainOnOtherPorts) {
   DevRun run(folder, "second", {});
   ASSERT_TRUE(run.wait_until_said("Ctrl-C stops all nodes")) << run.said();
   EXPECT_NE(run.found("node 1 +client 127.0.0.1:(\\d+)"), first_client_port);
-  bob.set_servers(run.found("parley --servers (\\S+) register"));
+  bob.set_servers(run.found("--profile alice --servers ([^']+)"));
   EXPECT_THAT(bob.run({"inbox"}).out, HasSubstr("Are you there?"));
   run.interrupt();
 }
