@@ -4,6 +4,7 @@
 
 #include "base/address.h"
 #include "base/uuid7.h"
+#include "parley/terminal_text.h"
 
 namespace parley::cli {
 namespace {
@@ -37,6 +38,23 @@ void add_settings(CLI::App& app, Settings& settings) {
   app.add_flag("--password-stdin", settings.password_stdin, "Read passwords from standard input, one a line");
 }
 
+// CLI11 says that a subcommand is required, also where one was meant that does not exist.
+std::string usage_trouble(const CLI::App* app, const CLI::Error& error) {
+  std::string name = app->get_name();
+  const CLI::App* where = app;
+  while (!where->get_subcommands().empty()) {
+    where = where->get_subcommands().front();
+    name += " " + where->get_name();
+  }
+  std::string what = error.what();
+  if (where->get_require_subcommand_min() > 0 && error.get_name() == "RequiredError") {
+    const auto words = app->remaining(true);
+    what = words.empty() ? "no command was given" : "there is no command \"" + words.front() + "\"";
+  }
+  const std::string hint = where == app ? " --help tells more" : " --help and " + name + " --help tell more";
+  return "parley: " + terminal_line(what) + "\n" + app->get_name() + hint + "\n";
+}
+
 }  // namespace
 
 std::string address_trouble(std::string& text) {
@@ -64,6 +82,7 @@ ExitCode run(int argc, char** argv) {
   CLI::App app("Chat that survives: talks to any living node of a Parley cluster.", "parley");
   app.set_version_flag("--version", "parley " PARLEY_VERSION);
   app.require_subcommand(1);
+  app.failure_message(usage_trouble);
   app.footer(
       "Exit codes: 0 done, 1 refused, 2 usage, 3 unavailable, 4 outcome unknown.\n"
       "`parley COMMAND --help` tells more about one command.");

@@ -145,6 +145,18 @@ TEST(Cli, ClusterStatusShowsEachNodesOwnView) {
   EXPECT_EQ(parsed.node_id(), 1U);
 }
 
+TEST(Cli, WhatCannotBeUnderstoodIsNamed) {
+  const CliRunner cli("");
+  const auto bare = cli.run({});
+  EXPECT_EQ(bare.exit_code, 2);
+  EXPECT_EQ(bare.err, "parley: no command was given\nparley --help tells more\n");
+  EXPECT_THAT(cli.run({"inbxo"}).err, HasSubstr("there is no command \"inbxo\"\nparley --help tells"));
+  EXPECT_THAT(cli.run({"cluster", "stats"}).err, HasSubstr("there is no command \"stats\""));
+  const auto lacks = cli.run({"send", "bob"});
+  EXPECT_EQ(lacks.exit_code, 2);
+  EXPECT_EQ(lacks.err, "parley: TEXT is required\nparley --help and parley send --help tell more\n");
+}
+
 TEST(Cli, AWrongPasswordIsRefused) {
   const ScriptedServer server(with_log_in());
   const CliRunner cli(to_string(server.address()));
