@@ -33,6 +33,7 @@ Process::Process(const std::vector<std::string>& command, const std::filesystem:
   base::ensure(pid_ >= 0, "a process can be started");
   if (pid_ == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::signal(SIGINT, SIG_DFL);  // as from a terminal, also where the test runs in the background
     ::dup2(out, STDOUT_FILENO);
     ::dup2(out, STDERR_FILENO);
     ::close(STDIN_FILENO);
