@@ -268,8 +268,10 @@ void CoreLoop::tick() {
   reads_.tick(now_);
   found();
   for (const raft::Member& peer : founder_.take_offers()) {
-    // Offered again with the peer's next Hello, if this is lost.
-    [[maybe_unused]] const bool sent = ports_.send(peer.id, FoundingOffer{*founding_});
+    // Offered again with the peer's next Hello, if this is lost on its way.
+    if (!ports_.send(peer.id, FoundingOffer{*founding_})) {
+      founder_.not_offered(peer);
+    }
   }
   if (log_.core().configuration() != members_) {
     members_ = log_.core().configuration();

@@ -41,7 +41,7 @@ void Founder::heard(const Hello& hello) {
   if (is_listed(peer) || heard_.contains(peer) || heard_.size() < kMaxHeard) {
     heard_[peer] = hello;
   }
-  if (stored_ && names(stored_->configuration, hello.self)) {
+  if (stored_ && names(stored_->configuration, hello.self) && !contains(offers_, hello.self)) {
     offers_.push_back(hello.self);
   }
 }
@@ -101,6 +101,12 @@ void Founder::stored(const raft::Founding& founding) {
 }
 
 std::vector<raft::Member> Founder::take_offers() { return std::exchange(offers_, {}); }
+
+void Founder::not_offered(const raft::Member& peer) {
+  if (!contains(offers_, peer)) {
+    offers_.push_back(peer);
+  }
+}
 
 std::string Founder::trouble() const {
   if (stored_) {

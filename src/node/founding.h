@@ -52,6 +52,9 @@ class Founder {
   [[nodiscard]] std::size_t heard_count() const { return heard_.size(); }
   // Who is to be offered entry 1 now; each of its lives once for each Hello.
   [[nodiscard]] std::vector<raft::Member> take_offers();
+  // There was no link to take it: made again next time. (A Hello is heard before its link is up, and there
+  // may be no other.)
+  void not_offered(const raft::Member& peer);
 
   // For people: what is being waited for, or why this node is not taken in. Empty: nothing.
   [[nodiscard]] std::string trouble() const;

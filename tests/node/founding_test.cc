@@ -142,6 +142,19 @@ TEST(Founding, EntryOneIsOfferedOnlyOnceItIsStored) {
   EXPECT_THAT(founder.take_offers(), IsEmpty());
 }
 
+TEST(Founding, AnOfferThatNoLinkTookIsMadeAgain) {
+  Founder founder(member(1), list(), std::nullopt);
+  founder.heard(hello(member(2)));
+  founder.heard(hello(member(3)));
+  const auto decided = founder.decide(secrets());
+  ASSERT_TRUE(decided);
+  founder.stored(*decided);
+  ASSERT_THAT(founder.take_offers(), ElementsAre(member(2), member(3)));
+  founder.not_offered(member(3));
+  founder.heard(hello(member(3)));
+  EXPECT_THAT(founder.take_offers(), ElementsAre(member(3))) << "once";
+}
+
 // J1: the founder is wiped after one node has stored entry 1: that node brings the others up.
 TEST(Founding, J1WhoeverHoldsEntryOneOffersIt) {
   Founder holder(member(2), list(), founding({member(1), member(2), member(3)}));
