@@ -1,6 +1,7 @@
 #include "tests/process/cluster.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
@@ -9,6 +10,7 @@
 #include <fstream>
 #include <set>
 #include <sstream>
+#include <system_error>
 #include <utility>
 
 #include "base/ensure.h"
@@ -27,6 +29,28 @@ NodeAddresses on_loopback() {
           .http = {"127.0.0.1", free_port()}};
 }
 
+std::string last_lines(const std::string& text, std::size_t count) {
+  std::size_t at = text.size();
+  for (std::size_t line = 0; line <= count && at != std::string::npos && at > 0; ++line) {
+    at = text.rfind('\n', at - 1);
+  }
+  return at == std::string::npos || at == 0 ? text : text.substr(at + 1);
+}
+
+// Each file with its size, of a folder that a running node may change meanwhile.
+std::string listing(const std::filesystem::path& folder) {
+  std::set<std::string> lines;
+  std::error_code error;
+  std::filesystem::recursive_directory_iterator entry(folder, error);
+  for (; !error && entry != std::filesystem::recursive_directory_iterator(); entry.increment(error)) {
+    std::error_code gone;
+    if (const auto size_bytes = entry->file_size(gone); !gone) {
+      lines.insert(fmt::format("{:>12} {}\n", size_bytes, entry->path().lexically_relative(folder).string()));
+    }
+  }
+  return fmt::format("{}", fmt::join(lines, ""));
+}
+
 }  // namespace
 
 Cluster::Cluster(ClusterOptions options) : options_(std::move(options)) {
@@ -40,11 +64,11 @@ Cluster::Cluster(ClusterOptions options) : options_(std::move(options)) {
 }
 
 Cluster::~Cluster() {
+  if (::testing::Test::HasFailure()) {
+    print_evidence();
+  }
   for (auto& process : processes_) {
     process.reset();
-  }
-  if (::testing::Test::HasFailure()) {
-    print_logs();
   }
 }
 
@@ -241,6 +265,9 @@ int Cluster::wait_for_leader_among(const std::vector<int>& nodes) {
       },
       kPatience);
   EXPECT_TRUE(found) << "no leader that all running nodes follow";
+  if (!found) {
+    print_evidence();  // the destructor is not reached
+  }
   base::ensure(found, "a cluster with a majority has a leader");
   return leader;
 }
@@ -271,12 +298,13 @@ int Cluster::any_follower(int leader) {
   base::stop_process("there is a follower");
 }
 
-void Cluster::print_logs() const {
-  constexpr std::size_t kEnd_bytes = 3'000;
+// What to look at after a failure: how each node is, the end of its log, and what its folder holds.
+void Cluster::print_evidence() {
+  constexpr std::size_t kLines = 30;
   for (const int node : ids()) {
-    const std::string text = log(node);
-    fmt::print(stderr, "---- end of the log of node {}\n{}\n", node,
-               text.substr(text.size() > kEnd_bytes ? text.size() - kEnd_bytes : 0));
+    fmt::print(stderr, "---- node {} {}; the end of its log:\n{}---- its data folder:\n{}", node,
+               is_running(node) ? "runs" : "does not run", last_lines(log(node), kLines),
+               listing(data_folder(node)));
   }
 }
 

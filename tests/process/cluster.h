@@ -41,7 +41,7 @@ class Cluster {
  public:
   explicit Cluster(ClusterOptions options);
   explicit Cluster(int nodes) : Cluster(ClusterOptions{.nodes = nodes}) {}
-  ~Cluster();  // ends every node; after a failure it prints the ends of their logs
+  ~Cluster();  // ends every node; after a failure it prints the ends of their logs, and their files
 
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
@@ -95,7 +95,7 @@ class Cluster {
   [[nodiscard]] std::vector<std::string> command(int node, const std::vector<int>& members) const;
   [[nodiscard]] const NodeAddresses& advertised(int node) const;
   [[nodiscard]] bool log_in_observer();
-  void print_logs() const;
+  void print_evidence();
 
   ClusterOptions options_;
   TempFolder folder_;
