@@ -43,6 +43,9 @@ int NodeFaults::lose_power(const std::filesystem::path& data_folder) {
   }
   int pages = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder_.path() / "unsynced")) {
+    if (entry.path().extension() == ".unfinished") {
+      continue;  // killed before that write
+    }
     const std::string name = entry.path().stem().string();  // INODE-PAGE
     const auto dash = name.find('-');
     if (const auto file = files.find(name.substr(0, dash)); file != files.end()) {
