@@ -110,6 +110,7 @@ void CoreLoop::turn(std::deque<CoreEvent> events, SteadyTime now) {
   release_gathered();
   reads_.ask(now_);
   log_.applied(base::Position(progress_.applied.load(std::memory_order_acquire)));
+  log_.more_is_coming(!gathered_.empty());
   take_output();
   founded();
   offer_work();

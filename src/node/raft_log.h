@@ -48,6 +48,9 @@ class RaftLog final : public OrderedLog {
   // The connection to this peer is known to be dead (rule 10).
   void connection_lost(const raft::Member& peer, SteadyTime now);
 
+  // Entries are about to be proposed: they take the commit index to the followers.
+  void more_is_coming(bool is_coming) { core_.commit_news_may_wait(is_coming); }
+
   // Where nobody else could lead, nobody need be waited for.
   void campaign_if_alone();
 

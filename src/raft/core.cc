@@ -261,6 +261,8 @@ void Core::step_down() {
   if (machine_->leading() != nullptr) become_follower(*machine_, machine_->term(), std::nullopt);
 }
 
+void Core::commit_news_may_wait(bool allowed) { machine_->commit_news_may_wait = allowed; }
+
 void Core::may_campaign(bool allowed) { machine_->campaign_allowed = allowed; }
 
 void Core::campaign() { raft::campaign(*machine_); }

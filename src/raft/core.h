@@ -160,6 +160,10 @@ class Core {
   void step_down();
   void may_campaign(bool allowed);
 
+  // A leader's caller is about to propose more: followers hear of the commit index with those entries, or
+  // with the next heartbeat, and not by a message of its own.
+  void commit_news_may_wait(bool allowed);
+
   // Starts a pre-vote without waiting for the election timeout; nothing where this node may not lead.
   void campaign();
   // The connection to the leader is known to be dead (rule 10): its lease no longer stands in the way of

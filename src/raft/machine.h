@@ -102,6 +102,7 @@ struct Machine {
   std::uint64_t election_elapsed = 0;
   std::uint64_t election_timeout = 0;  // drawn anew for each wait
   bool campaign_allowed = true;
+  bool commit_news_may_wait = false;
   Random random;
   std::uint64_t next_wire_read_id = 0;
   std::optional<CompactionPoint> installed;  // to go out with the next batch

@@ -66,6 +66,7 @@ void send_appends(Machine& machine, Progress& peer) {
 // everything is told in a heartbeat that wants no answer; one whose answers are still on their way gets an
 // append without entries, which may name more.
 void tell_commit(Machine& machine, Progress& peer) {
+  if (machine.commit_news_may_wait) return;
   const Index sent = before(peer.next);
   if (peer.state == ProgressState::replicate && peer.match < std::min(machine.commit, sent) &&
       std::min(machine.commit, sent) > peer.sent_commit) {

@@ -20,6 +20,9 @@ namespace {
 
 constexpr std::size_t kMaxServerMemoryBytes = 256UL * 1024 * 1024;
 constexpr std::chrono::milliseconds kAcceptEvery{25};
+// Of a stream between peers. Measured windows (gRPC's default) cost a ping and an answer at every
+// measurement, small ones a word about the window with every other message.
+constexpr int kWindow_bytes = 8 * 1024 * 1024;
 
 void set_limits(grpc::ServerBuilder& builder, const PeerTransportOptions& options) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(node::kMaxFrame_bytes));
@@ -34,6 +37,8 @@ void set_limits(grpc::ServerBuilder& builder, const PeerTransportOptions& option
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 100);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kWindow_bytes);
 }
 
 }  // namespace

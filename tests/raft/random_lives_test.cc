@@ -163,6 +163,7 @@ class Life {
     if (dice < 980) return fmt::format("apply {} hold={}", name, random_.below(2) == 0 ? "true" : "false");
     if (dice < 985) return fmt::format("{} {}", random_.below(2) == 0 ? "forget-leader" : "campaign", name);
     if (dice < 988) return fmt::format("{} {}", random_.below(2) == 0 ? "step-down" : "may-campaign", name);
+    if (dice < 991) return fmt::format("commit-news-may-wait {} allowed={}", name, random_.below(2) == 0);
     return "fetch " + name;
   }
 

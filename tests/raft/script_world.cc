@@ -141,6 +141,7 @@ const std::map<std::string, ScriptWorld::Handler>& ScriptWorld::handlers() {
       {"forget-leader", &ScriptWorld::call},
       {"step-down", &ScriptWorld::call},
       {"may-campaign", &ScriptWorld::call},
+      {"commit-news-may-wait", &ScriptWorld::call},
       {"transfer", &ScriptWorld::call},
       {"read", &ScriptWorld::call},
       {"found", &ScriptWorld::call},
@@ -317,6 +318,8 @@ std::string ScriptWorld::call(const Command& command) {
   if (command.name == "campaign") called.campaign();
   if (command.name == "forget-leader") called.forget_leader();
   if (command.name == "step-down") called.step_down();
+  if (command.name == "commit-news-may-wait")
+    called.commit_news_may_wait(command.text("allowed", "true") == "true");
   if (command.name == "may-campaign") called.may_campaign(command.text("allowed", "true") == "true");
   if (command.name == "transfer") called.transfer_leadership(parse_member(command.text("to", "")));
   if (command.name == "read") {

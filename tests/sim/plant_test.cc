@@ -58,7 +58,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Planted{Plant::persisted_early,
                             disk_checks_and({Check::leader_completeness, Check::state_machine_safety,
                                              Check::log_matching}),
-                            {"acknowledged_kept", "election_safety", "linearizable", "aborted"}},
+                            {"acknowledged_kept", "election_safety", "linearizable", "liveness", "aborted"}},
                     Planted{Plant::forget_term, {}, {"never_backwards"}},
                     Planted{Plant::forget_vote, {}, {"one_vote"}, 5},
                     Planted{Plant::every_vote_counts, {}, {"election_safety"}},
