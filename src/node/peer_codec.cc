@@ -353,6 +353,56 @@ ForwardReply get(wire::ForwardReply& in) {
   throw BadFrame{"a forward reply without an answer"};
 }
 
+// ---- calls ----
+
+void put(const ForwardCall& forward, wire::ForwardCall& out) {
+  out.set_forward_id(forward.forward_id);
+  out.set_deadline_ms(forward.deadline_ms);
+  out.set_method(forward.call.method);
+  out.set_request(forward.call.request.view().data(), forward.call.request.size_bytes());
+  out.set_authorization(forward.call.authorization);
+}
+ForwardCall get(wire::ForwardCall& in) {
+  ForwardCall forward{.forward_id = in.forward_id(),
+                      .deadline_ms = in.deadline_ms(),
+                      .call = {.method = std::move(*in.mutable_method()),
+                               .request = base::Payload(std::move(*in.mutable_request())),
+                               .authorization = std::move(*in.mutable_authorization())}};
+  require(is_within_limits(forward.call), "a call that is larger than any client's");
+  return forward;
+}
+
+void put(const CallReply& reply, wire::CallReply& out) {
+  out.set_forward_id(reply.forward_id);
+  std::visit(Overloaded{[&](CallFailure failure) { out.set_failure(static_cast<std::uint32_t>(failure)); },
+                        [&](const base::Payload& response) {
+                          out.set_response(response.view().data(), response.size_bytes());
+                        },
+                        [&](const base::Error& error) { put(error, *out.mutable_error()); }},
+             reply.answer);
+}
+CallReply get(wire::CallReply& in) {
+  CallReply reply{.forward_id = in.forward_id()};
+  switch (in.answer_case()) {
+    case wire::CallReply::kFailure:
+      // A failure that this version does not know is the careful one.
+      reply.answer = in.failure() == static_cast<std::uint32_t>(CallFailure::not_served)
+                         ? CallFailure::not_served
+                         : CallFailure::lost;
+      return reply;
+    case wire::CallReply::kResponse:
+      require(in.response().size() <= kMaxAnswerBytes, "an answer that is larger than any");
+      reply.answer = base::Payload(std::move(*in.mutable_response()));
+      return reply;
+    case wire::CallReply::kError:
+      reply.answer = get(*in.mutable_error());
+      return reply;
+    case wire::CallReply::ANSWER_NOT_SET:
+      break;
+  }
+  throw BadFrame{"a reply to a call without an answer"};
+}
+
 // ---- the message ----
 
 void put(const PeerMessage& message, wire::PeerMessage& out) {
@@ -367,7 +417,9 @@ void put(const PeerMessage& message, wire::PeerMessage& out) {
                           w.set_deadline_ms(m.deadline_ms);
                           w.set_command(m.command.view().data(), m.command.size_bytes());
                         },
-                        [&](const ForwardReply& m) { put(m, *out.mutable_forward_reply()); }},
+                        [&](const ForwardReply& m) { put(m, *out.mutable_forward_reply()); },
+                        [&](const ForwardCall& m) { put(m, *out.mutable_forward_call()); },
+                        [&](const CallReply& m) { put(m, *out.mutable_call_reply()); }},
              message);
 }
 
@@ -390,6 +442,10 @@ PeerMessage get(wire::PeerMessage& in) {
     }
     case wire::PeerMessage::kForwardReply:
       return get(*in.mutable_forward_reply());
+    case wire::PeerMessage::kForwardCall:
+      return get(*in.mutable_forward_call());
+    case wire::PeerMessage::kCallReply:
+      return get(*in.mutable_call_reply());
     case wire::PeerMessage::KIND_NOT_SET:
       break;
   }
@@ -401,6 +457,15 @@ std::size_t payload_bytes(const chat::CommandResult& result) {
          result.message.recipient_name.size() + result.message.request_id.size() +
          10 * result.message_ids.size();
 }
+
+std::size_t payload_bytes(const base::Error& error) {
+  return error.message.size() + error.reason.size() + error.field.size() + error.limit.size() +
+         10 * error.message_ids.size();
+}
+
+// The largest single messages fit into a frame with room for what is around them.
+static_assert(base::kMaxRequestBytes + kMaxAuthorizationBytes + kMaxMethodBytes + 1024 < kMaxFrame_bytes);
+static_assert(kMaxAnswerBytes + 1024 < kMaxFrame_bytes);
 
 }  // namespace
 
@@ -421,8 +486,16 @@ std::size_t estimated_size_bytes(const PeerMessage& message) {
       bytes += payload_bytes(*result);
     }
     if (const auto* error = std::get_if<base::Error>(&reply->answer)) {
-      bytes += error->message.size() + error->reason.size() + error->field.size() + error->limit.size() +
-               10 * error->message_ids.size();
+      bytes += payload_bytes(*error);
+    }
+  } else if (const auto* call = std::get_if<ForwardCall>(&message)) {
+    bytes += call->call.method.size() + call->call.request.size_bytes() + call->call.authorization.size();
+  } else if (const auto* answer = std::get_if<CallReply>(&message)) {
+    if (const auto* response = std::get_if<base::Payload>(&answer->answer)) {
+      bytes += response->size_bytes();
+    }
+    if (const auto* error = std::get_if<base::Error>(&answer->answer)) {
+      bytes += payload_bytes(*error);
     }
   } else if (const auto* hello = std::get_if<Hello>(&message)) {
     bytes += hello->peer_address.size();

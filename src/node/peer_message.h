@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "base/payload.h"
 #include "chat/result.h"
+#include "node/api_call.h"
 #include "raft/message.h"
 #include "raft/types.h"
 
@@ -69,6 +70,27 @@ struct ForwardReply {
   bool operator==(const ForwardReply&) const = default;
 };
 
-using PeerMessage = std::variant<Hello, RaftMessage, FoundingOffer, ForwardWrite, ForwardReply>;
+// A call of the API that a node whose state cannot be used takes to the leader (rule 16). The receiver
+// answers it itself or not at all: it goes no further.
+struct ForwardCall {
+  std::uint64_t forward_id = 0;   // as that of ForwardWrite, counted apart
+  std::uint32_t deadline_ms = 0;  // from receipt
+  ApiCall call;
+  bool operator==(const ForwardCall&) const = default;
+};
+
+// Why the receiver of a ForwardCall has no answer. Both say: ask the present leader.
+enum class CallFailure : std::uint8_t {
+  not_served = 1,  // not the leader, or its state cannot be used either: nothing happened
+  lost = 2,        // the same, but a write of the call may have reached a log before
+};
+struct CallReply {
+  std::uint64_t forward_id = 0;
+  std::variant<CallFailure, base::Payload, base::Error> answer = CallFailure::not_served;
+  bool operator==(const CallReply&) const = default;
+};
+
+using PeerMessage =
+    std::variant<Hello, RaftMessage, FoundingOffer, ForwardWrite, ForwardReply, ForwardCall, CallReply>;
 
 }  // namespace parley::node

@@ -71,6 +71,12 @@ base::Error error() {
   return value;
 }
 
+ApiCall call() {
+  return {.method = "parley.v1.MessageService/ListMessages",
+          .request = base::Payload(std::string("\0\xff request", 10)),
+          .authorization = "Bearer token"};
+}
+
 std::vector<PeerMessage> one_of_each() {
   Hello hello;
   hello.self = member(1);
@@ -102,6 +108,12 @@ std::vector<PeerMessage> one_of_each() {
       ForwardReply{.forward_id = 9, .answer = ForwardFailure::lost},
       ForwardReply{.forward_id = 9, .answer = result()},
       ForwardReply{.forward_id = 9, .answer = error()},
+      ForwardCall{.forward_id = 3, .deadline_ms = 900, .call = call()},
+      CallReply{.forward_id = 3, .answer = CallFailure::not_served},
+      CallReply{.forward_id = 3, .answer = CallFailure::lost},
+      CallReply{.forward_id = 3, .answer = base::Payload(std::string("\0\xff page", 7))},
+      CallReply{.forward_id = 3, .answer = base::Payload()},
+      CallReply{.forward_id = 3, .answer = error()},
   };
 }
 
@@ -124,6 +136,34 @@ TEST(PeerCodec, ASingleMessageTakesAboutItsEstimate) {
 
 TEST(PeerCodec, AFrameThatIsTooLargeIsRefused) {
   EXPECT_FALSE(decode_frame(std::string(kMaxFrame_bytes + 1, '\0')).has_value());
+}
+
+// What a node may take to the leader, and the largest answer, fit into a frame; what is larger is refused.
+TEST(PeerCodec, CallsAndAnswersAreBounded) {
+  const auto comes_back = [](const PeerMessage& message) {
+    const auto received = decode_frame(encode_frame({&message, 1}));
+    return received && received->size() == 1 && received->front() == message;
+  };
+  ForwardCall largest{.forward_id = 1, .deadline_ms = 1, .call = {}};
+  largest.call.method = std::string(kMaxMethodBytes, 'm');
+  largest.call.request = base::Payload(std::string(base::kMaxRequestBytes, 'r'));
+  largest.call.authorization = std::string(kMaxAuthorizationBytes, 'a');
+  EXPECT_TRUE(comes_back(largest));
+  for (const int part : {0, 1, 2}) {
+    ForwardCall larger = largest;
+    if (part == 0) {
+      larger.call.method += 'm';
+    } else if (part == 1) {
+      larger.call.request = base::Payload(std::string(base::kMaxRequestBytes + 1, 'r'));
+    } else {
+      larger.call.authorization += 'a';
+    }
+    EXPECT_FALSE(comes_back(larger)) << part;
+  }
+  EXPECT_TRUE(
+      comes_back(CallReply{.forward_id = 1, .answer = base::Payload(std::string(kMaxAnswerBytes, 'p'))}));
+  EXPECT_FALSE(
+      comes_back(CallReply{.forward_id = 1, .answer = base::Payload(std::string(kMaxAnswerBytes + 1, 'p'))}));
 }
 
 TEST(PeerCodec, AnAppendWithAGapIsRefused) {
