@@ -19,6 +19,7 @@
 #include "chat/reader.h"
 #include "chat/result.h"
 #include "chat/token.h"
+#include "node/api_call.h"
 
 namespace parley::node {
 
@@ -105,6 +106,32 @@ struct NodeStatus {
   std::string trouble;  // for people: what this node cannot do now, and why; empty: nothing
 };
 
+// A call that this node cannot answer from its own state, on its way to the leader.
+struct CallToLeader {
+  ApiCall call;
+  Deadline deadline;
+  bool is_write = false;
+  // Done twice is done once: a read, or a write with a request_id. What is not is never sent a second time.
+  bool is_repeatable = true;
+  bool may_have_happened = false;  // a write of which an earlier attempt may have reached a log
+};
+
+// The encoded response, or why there is none.
+using ApiCallback = std::move_only_function<void(base::Result<std::string>)>;
+
+// Answers the calls that other nodes bring to this one while it leads: the service. Called on a thread of the
+// node's own. It answers from this node, or says why not: it never takes the call any further.
+class ApiHandler {
+ public:
+  virtual ~ApiHandler() = default;
+  virtual void on_call(ApiCall call, Deadline deadline, ApiCallback done) = 0;
+};
+
+// The state of the node that says so cannot be used: somebody else has to answer (rule 16).
+[[nodiscard]] inline bool is_state_broken(const base::Error& error) {
+  return error.reason == "STATE_FAILED" || error.reason == "STATE_UNREADABLE";
+}
+
 class ChatNode {
  public:
   virtual ~ChatNode() = default;
@@ -114,6 +141,12 @@ class ChatNode {
   virtual void read(ReadMode mode, Deadline deadline, ReadCallback done) = 0;
   [[nodiscard]] virtual std::unique_ptr<Subscription> watch(const WatchStart& start,
                                                             std::shared_ptr<WatchSink> sink) = 0;
+
+  // Has the leader's service answer, whoever leads until the deadline. RESOURCE_EXHAUSTED if too many are
+  // under way.
+  virtual void call_leader(CallToLeader call, ApiCallback done) = 0;
+  // Who answers the calls that peers bring, from now on, for as long as it is there.
+  virtual void set_api_handler(std::weak_ptr<ApiHandler> handler) = 0;
 
   [[nodiscard]] virtual NodeStatus status() const = 0;
   // Nothing: not founded yet; nobody has a token then.

@@ -57,7 +57,8 @@ struct NodesKnown {
 // Leadership is handed over, because this node is about to stop.
 struct PrepareStop {};
 
-using CoreEvent = std::variant<PendingWritePtr, PendingRead, PeerSaid, HelloHeard, LinkUp, LinkDown, Refused,
-                               Persisted, Fetched, GivenBack, CannotApply, NodesKnown, PrepareStop>;
+using CoreEvent =
+    std::variant<PendingWritePtr, PendingRead, PendingCallPtr, PeerSaid, HelloHeard, LinkUp, LinkDown,
+                 Refused, Persisted, Fetched, GivenBack, CannotApply, NodesKnown, PrepareStop>;
 
 }  // namespace parley::node

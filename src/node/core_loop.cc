@@ -44,6 +44,11 @@ CoreLoop::CoreLoop(raft::Core core, std::optional<raft::Founding> founding, chat
           [this](base::NodeId to, PeerMessage message) { return ports_.send(to, std::move(message)); },
           options_.writes, now),
       reads_(log_, options_.reads, now),
+      calls_([this](base::NodeId to, PeerMessage message) { return ports_.send(to, std::move(message)); },
+             [this](const raft::Member& origin, ForwardCall& forward) {
+               return ports_.serve_call(origin, forward);
+             },
+             options_.calls, now),
       founder_(self_, options_.listed, founding),
       addresses_(self_.id, options_.listed),
       founding_(std::move(founding)),
@@ -131,6 +136,8 @@ void CoreLoop::on(PendingRead& read) {
   reads_.submit(std::move(read));
 }
 
+void CoreLoop::on(PendingCallPtr& call) { calls_.submit(std::move(call), now_); }
+
 void CoreLoop::on(PeerSaid& said) {
   heard_at_[said.from.id] = now_;
   for (PeerMessage& message : said.messages) {
@@ -145,6 +152,10 @@ void CoreLoop::on_message(const raft::Member& from, PeerMessage& message) {
     gathered_.emplace_back(GatheredForward{from, std::move(*forward)});
   } else if (auto* reply = std::get_if<ForwardReply>(&message)) {
     writes_.on_reply(from, std::move(*reply));
+  } else if (auto* call = std::get_if<ForwardCall>(&message)) {
+    calls_.on_forward(from, std::move(*call));
+  } else if (auto* answer = std::get_if<CallReply>(&message)) {
+    calls_.on_reply(from, std::move(*answer), now_);
   } else if (auto* offer = std::get_if<FoundingOffer>(&message)) {
     if (log_.core().last_index().is_none() && founder_.takes(offer->founding)) {
       founding_ = std::move(offer->founding);
@@ -207,6 +218,7 @@ void CoreLoop::on(LinkUp& up) {
   links_.insert_or_assign(up.peer.id, up.peer);
   founder_.accepted_by(up.peer);
   writes_.on_link_up(now_);
+  calls_.on_link_up(now_);
 }
 
 void CoreLoop::on(LinkDown& down) {
@@ -220,6 +232,7 @@ void CoreLoop::on(LinkDown& down) {
     log_.connection_lost(down.peer, now_);
   }
   writes_.on_link_down(down.peer, now_);
+  calls_.on_link_down(down.peer, now_);
 }
 
 void CoreLoop::on(Refused& refused) { founder_.refused_by(refused.by, std::move(refused.reason)); }
@@ -242,6 +255,7 @@ void CoreLoop::on(GivenBack& given_back) {
 void CoreLoop::on(CannotApply& cannot) {
   cannot_apply_ = std::move(cannot.why);
   log_.may_lead(cannot_apply_.empty() && !is_stopping_);
+  calls_.may_serve(cannot_apply_.empty() && !is_stopping_);
   // At once: what apply gives back would be proposed here again.
   log_.decide_leading(now_);
 }
@@ -249,6 +263,7 @@ void CoreLoop::on(CannotApply& cannot) {
 void CoreLoop::on(PrepareStop&) {
   is_stopping_ = true;
   log_.may_lead(false);
+  calls_.may_serve(false);
   log_.decide_leading(now_);
 }
 
@@ -267,6 +282,7 @@ void CoreLoop::tick() {
   }
   writes_.tick(now_);
   reads_.tick(now_);
+  calls_.tick(now_);
   found();
   for (const raft::Member& peer : founder_.take_offers()) {
     // Offered again with the peer's next Hello, if this is lost on its way.
@@ -399,6 +415,7 @@ void CoreLoop::on_status() {
   leadership_.on_status(status_, ports_.wall_unix_ms(), now_);
   writes_.on_status(status_, now_);
   reads_.on_status(status_, now_);
+  calls_.on_status(status_, now_);
   reads_.ask(now_);
   publish_status(true);
 }
@@ -505,6 +522,7 @@ void CoreLoop::stop() {
   }
   writes_.stop();
   reads_.stop();
+  calls_.stop();
   for (ReadyReads& group : unoffered_.ready) {
     for (PendingRead& read : group.reads) {
       fail(read, base::Code::unavailable, "SHUTTING_DOWN", "This node is shutting down.");

@@ -16,6 +16,7 @@
 #include "node/address_book.h"
 #include "node/admission.h"
 #include "node/applier.h"
+#include "node/call_router.h"
 #include "node/cluster_clock.h"
 #include "node/core_events.h"
 #include "node/founding.h"
@@ -45,6 +46,8 @@ class CorePorts {
   [[nodiscard]] virtual bool fetch(raft::FetchRequest& request) = 0;
   // False, and the batch untouched: the queue is full, offer it again.
   [[nodiscard]] virtual bool apply(ApplyBatch& batch) = 0;
+  // Has a peer's call answered, on another thread. False, and the call untouched: too many are under way.
+  [[nodiscard]] virtual bool serve_call(const raft::Member& origin, ForwardCall& forward) = 0;
   // Entry 1 is on this node's disk, or was found there. Once.
   virtual void founded(const raft::Founding& founding) = 0;
   virtual void set_peers(std::vector<PeerAddresses> peers) = 0;
@@ -64,6 +67,7 @@ struct CoreLoopOptions {
   std::chrono::milliseconds tick{20};
   WriteLimits writes;
   ReadLimits reads;
+  CallLimits calls;
 };
 
 // A batch that takes longer (a slow disk, a far majority) is not waited for: the next goes beside it.
@@ -91,6 +95,7 @@ class CoreLoop final : private RaftWorld {
 
   void on(PendingWritePtr& write);
   void on(PendingRead& read);
+  void on(PendingCallPtr& call);
   void on(PeerSaid& said);
   void on(HelloHeard& heard);
   void on(LinkUp& up);
@@ -131,6 +136,7 @@ class CoreLoop final : private RaftWorld {
   ClusterClock clock_;
   WriteRouter writes_;
   ReadRouter reads_;
+  CallRouter calls_;
   Founder founder_;
   AddressBook addresses_;
   LeadershipLog leadership_;

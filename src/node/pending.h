@@ -108,6 +108,16 @@ struct PendingRead {
   Place place;
 };
 
+// A call of a client of this node that the leader has to answer.
+struct PendingCall {
+  CallToLeader what;
+  ApiCallback done;
+  Place place;
+  Place bytes;
+  SteadyTime retry_at;  // not sent before
+};
+using PendingCallPtr = std::unique_ptr<PendingCall>;
+
 // Reads whose barrier has been answered: good for any state that has applied `position`. Without reads: a
 // probe that only tells how fresh the state is.
 struct ReadyReads {

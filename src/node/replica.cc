@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/ensure.h"
+#include "node/call_server.h"
 #include "node/core_inbox.h"
 #include "node/core_loop.h"
 #include "node/disk_writer.h"
@@ -64,6 +65,10 @@ class RunningReplica final : public Replica,
                                                     std::shared_ptr<WatchSink> sink) override {
     return hub_.watch(start, std::move(sink));
   }
+  void call_leader(CallToLeader call, ApiCallback done) override;
+  void set_api_handler(std::weak_ptr<ApiHandler> handler) override {
+    call_server_.set_handler(std::move(handler));
+  }
   [[nodiscard]] NodeStatus status() const override;
   [[nodiscard]] std::optional<chat::TokenKey> token_key() const override;
   [[nodiscard]] std::int64_t server_time_unix_ms() const override;
@@ -84,6 +89,9 @@ class RunningReplica final : public Replica,
   [[nodiscard]] bool store(raft::StorageBatch& batch) override { return disk_.store(batch); }
   [[nodiscard]] bool fetch(raft::FetchRequest& request) override { return fetcher_.fetch(request); }
   [[nodiscard]] bool apply(ApplyBatch& batch) override;
+  [[nodiscard]] bool serve_call(const raft::Member& origin, ForwardCall& forward) override {
+    return call_server_.serve(origin, forward);
+  }
   void founded(const raft::Founding& founding) override;
   void set_peers(std::vector<PeerAddresses> peers) override { transport_.set_peers(std::move(peers)); }
   void ask_nodes() override;
@@ -126,6 +134,8 @@ class RunningReplica final : public Replica,
   std::shared_ptr<Places> write_places_;
   std::shared_ptr<Places> read_places_;
   std::shared_ptr<Places> message_places_;
+  std::shared_ptr<Places> call_places_;
+  std::shared_ptr<Places> call_bytes_;
   std::atomic<std::uint64_t> acknowledged_writes_{0};
   std::atomic<bool> is_writable_{false};
   std::atomic<bool> is_founded_{false};
@@ -146,6 +156,7 @@ class RunningReplica final : public Replica,
   WatchHub hub_;
   DiskWriter disk_;
   LogFetcher fetcher_;
+  CallServer call_server_;
   std::atomic<bool> is_ending_{false};        // the core's queue is closed
   std::atomic<bool> is_apply_ending_{false};  // the apply queue is closed
   std::atomic<bool> is_orderly_{true};
@@ -166,6 +177,8 @@ RunningReplica::RunningReplica(ReplicaOptions options, OpenedFolder folder, Tran
       write_places_(std::make_shared<Places>(options_.limits.max_writes)),
       read_places_(std::make_shared<Places>(options_.limits.max_reads)),
       message_places_(std::make_shared<Places>(options_.limits.max_peer_messages)),
+      call_places_(std::make_shared<Places>(options_.limits.max_calls)),
+      call_bytes_(std::make_shared<Places>(options_.limits.max_call_bytes)),
       admission_(self_, options_.founders, folder_.cluster_id(), {}),
       inbox_(kCoreQueue),
       apply_queue_("apply", kApplyQueue),
@@ -180,6 +193,13 @@ RunningReplica::RunningReplica(ReplicaOptions options, OpenedFolder folder, Tran
             post(Fetched{std::move(request), std::move(entries)});
           },
           [this](const std::string& what) { fatal(what); }),
+      call_server_(options_.limits.max_calls, options_.limits.max_call_bytes,
+                   [this](const raft::Member& origin, CallReply reply) {
+                     // Lost if there is no link: the origin asks again, or says that it does not know.
+                     if (transport_.send(origin.id, std::move(reply))) {
+                       transport_.flush();
+                     }
+                   }),
       applier_(std::move(folder_.state), folder_.why_no_state, folder_.state_options, options_.limits.apply,
                folder_.applied(), *this, progress_, freshness_),
       loop_(make_core(), folder_.founding, folder_.last_stamp, loop_options(), *this, admission_, progress_,
@@ -217,7 +237,8 @@ CoreLoopOptions RunningReplica::loop_options() const {
                         .http_address = options_.http_address},
           .tick = options_.tick,
           .writes = {.no_leader_answer = options_.limits.no_leader_answer},
-          .reads = {.no_leader_answer = options_.limits.no_leader_answer}};
+          .reads = {.no_leader_answer = options_.limits.no_leader_answer},
+          .calls = {.no_leader_answer = options_.limits.no_leader_answer}};
 }
 
 raft::Core RunningReplica::make_core() {
@@ -240,6 +261,8 @@ void RunningReplica::run_core() {
       fail(**write, base::Code::unavailable, "SHUTTING_DOWN", "This node is shutting down.");
     } else if (auto* read = std::get_if<PendingRead>(&event)) {
       fail(*read, base::Code::unavailable, "SHUTTING_DOWN", "This node is shutting down.");
+    } else if (auto* call = std::get_if<PendingCallPtr>(&event)) {
+      fail(**call, base::Code::unavailable, "SHUTTING_DOWN", "This node is shutting down.");
     } else if (auto* given_back = std::get_if<GivenBack>(&event)) {
       for (PendingWritePtr& lost : given_back->writes) {
         fail(*lost, base::Code::unavailable, "SHUTTING_DOWN", "This node is shutting down.");
@@ -302,6 +325,7 @@ void RunningReplica::end(bool orderly) {
     disk_.stop();
   }
   fetcher_.stop();
+  call_server_.stop();
   apply_queue_.close();
   is_apply_ending_ = true;
   apply_thread_.join();
@@ -370,6 +394,31 @@ void RunningReplica::read(ReadMode mode, Deadline deadline, ReadCallback done) {
   CoreEvent event = std::move(pending);
   if (!inbox_.try_push(std::move(event), CoreInbox::Urgency::urgent)) {
     fail(std::get<PendingRead>(event), base::Code::unavailable, "SHUTTING_DOWN",
+         "This node is shutting down.");
+  }
+}
+
+void RunningReplica::call_leader(CallToLeader call, ApiCallback done) {
+  auto place = Place::take(call_places_);
+  auto bytes = Place::take(call_bytes_, call.call.request.size_bytes());
+  auto pending = std::make_unique<PendingCall>();
+  pending->what = std::move(call);
+  pending->done = std::move(done);
+  if (!is_within_limits(pending->what.call)) {
+    fail(*pending, base::Code::invalid_argument, "REQUEST_TOO_LARGE",
+         "The request or its authorization is too large to be taken to the leader.");
+    return;
+  }
+  if (!place || !bytes) {
+    fail(*pending, base::Code::resource_exhausted, "OVERLOADED",
+         "This node's state cannot be used, and too many calls wait for the leader. Try another node.");
+    return;
+  }
+  pending->place = std::move(*place);
+  pending->bytes = std::move(*bytes);
+  CoreEvent event = std::move(pending);
+  if (!inbox_.try_push(std::move(event), CoreInbox::Urgency::urgent)) {
+    fail(*std::get<PendingCallPtr>(event), base::Code::unavailable, "SHUTTING_DOWN",
          "This node is shutting down.");
   }
 }

@@ -24,6 +24,10 @@ struct ReplicaLimits {
   std::size_t max_writes = 16'384;         // of clients of this node, under way; beyond: RESOURCE_EXHAUSTED
   std::size_t max_reads = 16'384;          // the same
   std::size_t max_peer_messages = 16'384;  // that wait for the core thread; beyond: dropped
+  // Calls that go to the leader because this node's state cannot be used; and, at the leader, those of all
+  // other nodes.
+  std::size_t max_calls = 1024;
+  std::size_t max_call_bytes = 32UL * 1024 * 1024;
   std::size_t reader_threads = 2;
   std::chrono::milliseconds no_leader_answer{base::kNoLeaderAnswer_ms};
   ApplyLimits apply;

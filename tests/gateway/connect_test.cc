@@ -297,6 +297,8 @@ class LonelyNode : public node::ChatNode {
                                                           std::shared_ptr<node::WatchSink>) override {
     return nullptr;
   }
+  void call_leader(node::CallToLeader, node::ApiCallback) override {}
+  void set_api_handler(std::weak_ptr<node::ApiHandler>) override {}
   [[nodiscard]] node::NodeStatus status() const override {
     node::NodeStatus status;
     status.trouble = "the disk is \"full\"";

@@ -178,6 +178,21 @@ void LocalNode::drop_watcher(std::uint64_t id) {
   watchers_.erase(id);
 }
 
+void LocalNode::call_leader(node::CallToLeader, node::ApiCallback done) {
+  ++calls_to_leader_;
+  done(std::unexpected(base::refused(base::Code::unavailable, "STATE_FAILED", "This node leads.")));
+}
+
+void LocalNode::set_api_handler(std::weak_ptr<node::ApiHandler> handler) {
+  const std::scoped_lock lock(mutex_);
+  api_handler_ = std::move(handler);
+}
+
+std::shared_ptr<node::ApiHandler> LocalNode::api_handler() const {
+  const std::scoped_lock lock(mutex_);
+  return api_handler_.lock();
+}
+
 node::NodeStatus LocalNode::status() const {
   const std::scoped_lock lock(mutex_);
   node::NodeStatus status;

@@ -29,6 +29,9 @@ class LocalNode : public node::ChatNode {
   void read(node::ReadMode mode, node::Deadline deadline, node::ReadCallback done) override;
   [[nodiscard]] std::unique_ptr<node::Subscription> watch(const node::WatchStart& start,
                                                           std::shared_ptr<node::WatchSink> sink) override;
+  // It leads, and can answer for itself: UNAVAILABLE, and counted.
+  void call_leader(node::CallToLeader call, node::ApiCallback done) override;
+  void set_api_handler(std::weak_ptr<node::ApiHandler> handler) override;
   [[nodiscard]] node::NodeStatus status() const override;
   [[nodiscard]] std::optional<chat::TokenKey> token_key() const override;
   [[nodiscard]] std::int64_t server_time_unix_ms() const override;
@@ -48,6 +51,8 @@ class LocalNode : public node::ChatNode {
   [[nodiscard]] const std::string& state_path() const { return state_path_; }
   [[nodiscard]] std::uint64_t linearizable_reads() const { return linearizable_reads_; }
   [[nodiscard]] std::uint64_t writes() const { return writes_; }
+  [[nodiscard]] std::uint64_t calls_to_leader() const { return calls_to_leader_; }
+  [[nodiscard]] std::shared_ptr<node::ApiHandler> api_handler() const;
   [[nodiscard]] std::size_t watchers() const;
   [[nodiscard]] std::size_t held() const;  // answers that are held back
   void advance_clock_ms(std::int64_t ms) { clock_ms_ += ms; }
@@ -80,6 +85,8 @@ class LocalNode : public node::ChatNode {
   std::function<void()> before_next_write_;
   std::atomic<std::uint64_t> linearizable_reads_{0};
   std::atomic<std::uint64_t> writes_{0};
+  std::atomic<std::uint64_t> calls_to_leader_{0};
+  std::weak_ptr<node::ApiHandler> api_handler_;
   std::atomic<std::int64_t> clock_ms_{0};
 };
 

@@ -1,0 +1,232 @@
+// Rule 16 with real threads, logs and state files: a node whose state is full has the leader answer its
+// calls, through the death of a leader; watches there say how old they are.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/node/cluster.h"
+#include "tests/node/collector.h"
+#include "tests/node/failing_vfs.h"
+#include "tests/support/wait_until.h"
+
+namespace parley::node::testing {
+namespace {
+
+using parley::testing::wait_until;
+
+// In place of the service: answers with the bodies in a user's inbox, read behind a barrier, and with who
+// answered. Keeps calls to itself while it is told to.
+class InboxReader final : public ApiHandler {
+ public:
+  InboxReader(Replica& node, std::uint32_t id, TestUser user)
+      : node_(node), id_(id), user_(std::move(user)) {}
+
+  void on_call(ApiCall, Deadline deadline, ApiCallback done) override {
+    {
+      const std::scoped_lock lock(mutex_);
+      ++calls_;
+      if (holds_) {
+        held_.push_back(std::move(done));
+        return;
+      }
+    }
+    node_.read(ReadMode::linearizable, deadline,
+               [this, done = std::move(done)](base::Result<chat::Reader*> reader, const AsOf&) mutable {
+                 if (!reader) {
+                   done(std::unexpected(reader.error()));
+                   return;
+                 }
+                 std::string text = std::to_string(id_) + ":";
+                 const auto page = (*reader)->messages(user_.account, {.page = {.page_size = 500}});
+                 for (const chat::Message& message : page->items) {
+                   text += " " + message.body;
+                 }
+                 done(std::move(text));
+               });
+  }
+  void hold() {
+    const std::scoped_lock lock(mutex_);
+    holds_ = true;
+  }
+  [[nodiscard]] int calls() const {
+    const std::scoped_lock lock(mutex_);
+    return calls_;
+  }
+
+ private:
+  Replica& node_;
+  const std::uint32_t id_;
+  const TestUser user_;
+  mutable std::mutex mutex_;
+  bool holds_ = false;
+  int calls_ = 0;
+  std::vector<ApiCallback> held_;
+};
+
+class BrokenState : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    cluster_.start_all();
+    const std::uint32_t leader = cluster_.wait_for_leader();
+    anna_ = cluster_.make_user(leader, "anna");
+    cluster_.wait_until_equal();
+    for (std::uint32_t id = 1; id <= 3; ++id) {
+      handlers_[id] = std::make_shared<InboxReader>(cluster_.node(id), id, anna_);
+      cluster_.node(id).set_api_handler(handlers_[id]);
+    }
+  }
+  // Its state is full, and it has noticed.
+  void fill(std::uint32_t id) {
+    disks_.at(id)->set_full(true);
+    send(cluster_.other_than(id), "filler");
+    ASSERT_TRUE(wait_until([&] {
+      return cluster_.node(id).status().trouble.find("cannot apply") != std::string::npos;
+    })) << cluster_.node(id).status().trouble;
+  }
+  void send(std::uint32_t through, const std::string& body) {
+    const auto sent = cluster_.write_until_known(through, cluster_.message(anna_, anna_, body));
+    ASSERT_TRUE(sent && sent->verdict == chat::Verdict::done);
+  }
+  std::future<base::Result<std::string>> ask(std::uint32_t id, bool is_write = false) {
+    auto promise = std::make_shared<std::promise<base::Result<std::string>>>();
+    auto future = promise->get_future();
+    cluster_.node(id).call_leader(
+        {.call = {.method = "Inbox"},
+         .deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60),
+         .is_write = is_write,
+         .is_repeatable = !is_write},
+        [promise](base::Result<std::string> result) { promise->set_value(std::move(result)); });
+    return future;
+  }
+  [[nodiscard]] std::uint32_t third(std::uint32_t one, std::uint32_t other) const { return 6 - one - other; }
+
+  std::map<std::uint32_t, std::unique_ptr<FailingVfs>> disks_ = [] {
+    std::map<std::uint32_t, std::unique_ptr<FailingVfs>> disks;
+    for (std::uint32_t id = 1; id <= 3; ++id) {
+      disks[id] = std::make_unique<FailingVfs>("broken-state-" + std::to_string(id));
+    }
+    return disks;
+  }();
+  std::map<std::uint32_t, std::shared_ptr<InboxReader>> handlers_;
+  TestCluster cluster_{
+      3, [this](ReplicaOptions& options) { options.sqlite_vfs = disks_.at(options.id.value())->name(); }};
+  TestUser anna_;
+};
+
+TEST_F(BrokenState, TheLeadersValueIsAnsweredOnAFollowerThatIsFull) {
+  const std::uint32_t leader = cluster_.wait_for_leader();
+  const std::uint32_t full = cluster_.other_than(leader);
+  fill(full);
+  send(leader, "acknowledged");
+  const auto answer = ask(full).get();
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(*answer, std::to_string(leader) + ": filler acknowledged");
+  EXPECT_EQ(handlers_[full]->calls(), 0);
+}
+
+TEST_F(BrokenState, ALeaderThatIsFullAsksItsSuccessor) {
+  const std::uint32_t full = cluster_.wait_for_leader();
+  fill(full);
+  send(cluster_.other_than(full), "acknowledged");
+  const auto answer = ask(full).get();
+  ASSERT_TRUE(answer) << answer.error().message;
+  const std::uint32_t leader = cluster_.wait_for_leader();
+  EXPECT_NE(leader, full);
+  EXPECT_EQ(*answer, std::to_string(leader) + ": filler acknowledged");
+}
+
+TEST_F(BrokenState, TheLeaderDiesWithACallAndTheNextOneAnswersIt) {
+  const std::uint32_t leader = cluster_.wait_for_leader();
+  const std::uint32_t full = cluster_.other_than(leader);
+  const std::uint32_t heir = third(leader, full);
+  fill(full);
+  send(leader, "acknowledged");
+  handlers_[leader]->hold();
+  auto read = ask(full);
+  auto write = ask(full, true);
+  ASSERT_TRUE(wait_until([&] { return handlers_[leader]->calls() == 2; }));
+  cluster_.kill(leader);
+  const auto answer = read.get();
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(*answer, std::to_string(heir) + ": filler acknowledged");
+  const auto lost = write.get();
+  ASSERT_FALSE(lost) << "nothing makes a second attempt the same";
+  EXPECT_EQ(lost.error().code, base::Code::unavailable);
+  EXPECT_EQ(lost.error().outcome, base::Outcome::unknown);
+  EXPECT_EQ(handlers_[heir]->calls(), 1);
+}
+
+TEST_F(BrokenState, WithoutALeaderItIsSaidSo) {
+  const std::uint32_t leader = cluster_.wait_for_leader();
+  const std::uint32_t full = cluster_.other_than(leader);
+  fill(full);
+  cluster_.kill(leader);
+  cluster_.kill(third(leader, full));
+  const auto answer = ask(full).get();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, base::Code::unavailable);
+  EXPECT_EQ(answer.error().reason, "NO_LEADER");
+}
+
+TEST_F(BrokenState, CallsUnderWayAreBoundedAndTheEndOfTheNodeAnswersThem) {
+  const std::uint32_t leader = cluster_.wait_for_leader();
+  const std::uint32_t follower = cluster_.other_than(leader);
+  handlers_[leader]->hold();
+  const std::size_t limit = ReplicaLimits().max_calls;
+  std::vector<std::future<base::Result<std::string>>> calls;
+  for (std::size_t i = 0; i < limit; ++i) {
+    calls.push_back(ask(follower));
+  }
+  const auto refused = ask(follower).get();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, base::Code::resource_exhausted);
+  cluster_.stop(follower);
+  for (auto& call : calls) {
+    const auto ended = call.get();
+    ASSERT_FALSE(ended);
+    EXPECT_EQ(ended.error().reason, "SHUTTING_DOWN");
+  }
+}
+
+// A watch does not hang in silence: its heartbeats say that what it has gets older, also where it waits for a
+// position that this node does not come to.
+TEST_F(BrokenState, WatchesOnAFullNodeGetOlderHeartbeats) {
+  class Ages final : public WatchSink {
+   public:
+    [[nodiscard]] bool on_event(const chat::SharedEvent&) override { return true; }
+    [[nodiscard]] bool on_heartbeat(const AsOf& as_of, bool) override {
+      const std::scoped_lock lock(mutex_);
+      ages_ms_.push_back(as_of.age_ms.value_or(0));
+      return true;
+    }
+    [[nodiscard]] bool on_resync(base::Position) override { return true; }
+    void on_end(const base::Error& why) override { ADD_FAILURE() << why.message; }
+    [[nodiscard]] bool grows() const {
+      const std::scoped_lock lock(mutex_);
+      return ages_ms_.size() >= 3 && ages_ms_.back() > 3'000;
+    }
+
+   private:
+    mutable std::mutex mutex_;
+    std::vector<std::uint32_t> ages_ms_;
+  };
+  const std::uint32_t leader = cluster_.wait_for_leader();
+  const std::uint32_t full = cluster_.other_than(leader);
+  const auto live = std::make_shared<Ages>();
+  const auto watching = cluster_.node(full).watch(start_of(anna_), live);
+  fill(full);
+  send(leader, "beyond");
+  const auto beyond = std::make_shared<Ages>();
+  const auto waiting = cluster_.node(full).watch(
+      start_of(anna_, base::Position(cluster_.node(leader).status().applied_index)), beyond);
+  EXPECT_TRUE(wait_until([&] { return live->grows() && beyond->grows(); }));
+}
+
+}  // namespace
+}  // namespace parley::node::testing
