@@ -49,6 +49,7 @@ void propose_account(const CreatePtr& call, chat::CreateAccount command) {
     return;
   }
   command.session = token->hash;
+  call->note_proposed();
   call->node().write(sealed(std::move(command)), call->deadline(),
                      [call, token = *std::move(token)](base::Result<chat::CommandResult> result) mutable {
                        call->post([call, token = std::move(token), result = std::move(result)] {
@@ -73,7 +74,7 @@ void propose_account(const CreatePtr& call, chat::CreateAccount command) {
 void create_account(const CreatePtr& call) {
   auto name = chat::check_name(call->request().name());
   const auto password = chat::check_password(call->request().password());
-  auto request_id = request_id_of(call->node(), call->request().request_id());
+  auto request_id = request_id_of(*call, call->request().request_id());
   if (refused_any(*call, name, password, request_id)) {
     return;
   }
@@ -93,7 +94,7 @@ void create_account(const CreatePtr& call) {
 
 void delete_account(const CallPtr<v1::DeleteAccountRequest, v1::DeleteAccountResponse>& call) {
   const auto password = chat::check_password(call->request().password());
-  const auto request_id = request_id_of(call->node(), call->request().request_id());
+  const auto request_id = request_id_of(*call, call->request().request_id());
   if (refused_any(*call, password, request_id)) {
     return;
   }

@@ -147,6 +147,7 @@ void read_as_session(const CallBasePtr& call, bool stale, SessionQuery query) {
 }
 
 void write_command(const CallBasePtr& call, chat::Command command, WriteAnswer answer) {
+  call->note_proposed();
   call->node().write(std::move(command), call->deadline(),
                      [call, answer = std::move(answer)](base::Result<chat::CommandResult> result) mutable {
                        call->post([call, answer = std::move(answer), result = std::move(result)]() mutable {
@@ -189,13 +190,19 @@ void write_as_session(const CallBasePtr& call, MakeCommand make, WriteAnswer ans
                     });
 }
 
-base::Result<base::RequestId> request_id_of(const node::ChatNode& node, const std::string& text) {
-  if (text.empty()) {
-    std::array<std::uint8_t, 10> random{};
-    randombytes_buf(random.data(), random.size());
-    return base::make_request_id(node.server_time_unix_ms(), random);
+base::RequestId new_request_id(const node::ChatNode& node) {
+  std::array<std::uint8_t, 10> random{};
+  randombytes_buf(random.data(), random.size());
+  return base::make_request_id(node.server_time_unix_ms(), random);
+}
+
+base::Result<base::RequestId> request_id_of(CallBase& call, const std::string& text) {
+  if (!text.empty()) {
+    return chat::check_request_id(text);
   }
-  return chat::check_request_id(text);
+  const auto id = new_request_id(call.node());
+  call.note_request_id(id);
+  return id;
 }
 
 }  // namespace parley::service

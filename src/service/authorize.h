@@ -38,8 +38,9 @@ void write_as_session(const CallBasePtr& call, MakeCommand make, WriteAnswer ans
 // Proposes `command` and answers the call; every refusal ends it.
 void write_command(const CallBasePtr& call, chat::Command command, WriteAnswer answer);
 
-// The text's id, or a new one if it is empty (such a write is not safe to retry).
-[[nodiscard]] base::Result<base::RequestId> request_id_of(const node::ChatNode& node,
-                                                          const std::string& text);
+// The text's id, or a new one if it is empty (such a write is not safe to retry). It is the call's from here
+// on, whichever node ends it.
+[[nodiscard]] base::Result<base::RequestId> request_id_of(CallBase& call, const std::string& text);
+[[nodiscard]] base::RequestId new_request_id(const node::ChatNode& node);
 
 }  // namespace parley::service

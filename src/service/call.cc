@@ -102,7 +102,7 @@ void CallBase::answer(base::Result<std::string> result) {
   if (auto done = std::exchange(done_, {})) {
     state_->calls_in_flight -= 1;
     state_->request_bytes_in_flight -= request_size_bytes_;
-    if (const auto& observer = state_->options.on_answer) {
+    if (const auto& observer = state_->options.on_answer; observer && !context_.is_forwarded) {
       observer(method_, result ? base::Code::ok : result.error().code,
                std::chrono::steady_clock::now() - began_at_);
     }
@@ -110,7 +110,34 @@ void CallBase::answer(base::Result<std::string> result) {
   }
 }
 
-void CallBase::fail(base::Error error) { answer(std::unexpected(std::move(error))); }
+void CallBase::fail(base::Error error) {
+  if (node::is_state_broken(error) && !is_handed_over_) {
+    if (!context_.is_forwarded && !method_.stays_here) {
+      hand_over();
+      return;
+    }
+    if (method_.is_write && has_proposed_) {
+      error.outcome = base::Outcome::unknown;
+    }
+  }
+  answer(std::unexpected(std::move(error)));
+}
+
+// Proposed or not, the leader may do it all again: by its request_id it is the same write.
+void CallBase::hand_over() {
+  is_handed_over_ = true;
+  Again again = encode_again(request_id_);
+  node::CallToLeader call{.call = {.method = std::string(method_.service) + "/" + std::string(method_.name),
+                                   .request = base::Payload(std::move(again.bytes)),
+                                   .authorization = context_.authorization},
+                          .deadline = deadline_,
+                          .is_write = method_.is_write,
+                          .is_repeatable = !method_.is_write || again.has_request_id,
+                          .may_have_happened = has_proposed_};
+  node().call_leader(std::move(call), [self = shared_from_this()](base::Result<std::string> result) {
+    self->post([self, result = std::move(result)]() mutable { self->answer(std::move(result)); });
+  });
+}
 
 void CallBase::reply(const google::protobuf::Message& response) { answer(response.SerializeAsString()); }
 

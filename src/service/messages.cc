@@ -26,7 +26,7 @@ std::span<const std::uint64_t> span_of(const google::protobuf::RepeatedField<std
 template <class Command, class Request, class Response>
 void write_set(const CallPtr<Request, Response>& call) {
   auto ids = chat::check_message_ids(span_of(call->request().message_ids()));
-  const auto request_id = request_id_of(call->node(), call->request().request_id());
+  const auto request_id = request_id_of(*call, call->request().request_id());
   if (refused_any(*call, ids, request_id)) {
     return;
   }
@@ -50,7 +50,7 @@ void send_message(const CallPtr<v1::SendMessageRequest, v1::SendMessageResponse>
   auto& request = call->request();
   auto recipient = chat::check_name(request.recipient(), "recipient");
   const auto body = chat::check_body(request.body());
-  const auto request_id = request_id_of(call->node(), request.request_id());
+  const auto request_id = request_id_of(*call, request.request_id());
   if (refused_any(*call, recipient, body, request_id, check_id("recipient_id", request.recipient_id()))) {
     return;
   }

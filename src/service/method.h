@@ -18,7 +18,8 @@ struct MethodInfo {
   std::string_view service;  // "parley.v1.MessageService"
   std::string_view name;     // "SendMessage"
   MethodKind kind = MethodKind::unary;
-  bool is_write = false;  // an error without further word may mean that it was done
+  bool is_write = false;    // an error without further word may mean that it was done
+  bool stays_here = false;  // it is about the node that was called: no other answers it
 };
 
 // Its place in methods(), counted from 1.

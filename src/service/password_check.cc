@@ -29,11 +29,11 @@ void log_in(const std::shared_ptr<Opening>& opening, const chat::Credentials& cr
     call->fail(std::move(token).error());
     return;
   }
-  const auto request_id = request_id_of(call->node(), {});
-  chat::LogIn command{.request = {.id = *request_id},
+  chat::LogIn command{.request = {.id = new_request_id(call->node())},
                       .account = credentials.account.id,
                       .checked = credentials.version,
                       .session = token->hash};
+  call->note_proposed();
   call->node().write(
       sealed(std::move(command)), call->deadline(),
       [opening, token = *std::move(token)](base::Result<chat::CommandResult> result) mutable {

@@ -9,6 +9,7 @@
 #include "parley/v1/api.pb.h"
 #include "service/call.h"
 #include "service/handlers.h"
+#include "service/peer_calls.h"
 #include "service/stream.h"
 
 namespace parley::service {
@@ -63,24 +64,25 @@ struct StreamTypes<void (*)(const std::shared_ptr<Stream>&, const Rq&)> {
   using Request = Rq;
 };
 
+constexpr std::string_view kAccounts = "parley.v1.AccountService";
+constexpr std::string_view kMessages = "parley.v1.MessageService";
+constexpr std::string_view kCluster = "parley.v1.ClusterService";
+
 template <auto Handler>
 constexpr Entry unary(std::string_view service, std::string_view name, bool is_write) {
   using Types = UnaryTypes<decltype(Handler)>;
-  return {{service, name, MethodKind::unary, is_write},
+  return {{service, name, MethodKind::unary, is_write, service == kCluster},
           &run_unary<typename Types::Request, typename Types::Response, Handler>,
           nullptr};
 }
 
 template <auto Handler>
 constexpr Entry stream(std::string_view service, std::string_view name) {
-  return {{service, name, MethodKind::server_stream, false},
+  return {{service, name, MethodKind::server_stream, false, true},
           nullptr,
           &run_stream<typename StreamTypes<decltype(Handler)>::Request, Handler>};
 }
 
-constexpr std::string_view kAccounts = "parley.v1.AccountService";
-constexpr std::string_view kMessages = "parley.v1.MessageService";
-constexpr std::string_view kCluster = "parley.v1.ClusterService";
 constexpr bool kWrites = true;
 constexpr bool kReads = false;
 
@@ -179,31 +181,40 @@ Service::State::State(node::ChatNode& the_node, ServiceOptions the_options)
       sessions(options.max_cached_sessions) {}
 
 Service::Service(node::ChatNode& node, ServiceOptions options)
-    : state_(std::make_shared<State>(node, std::move(options))) {}
+    : state_(std::make_shared<State>(node, std::move(options))),
+      peer_calls_(std::make_shared<PeerCalls>(state_)) {
+  node.set_api_handler(peer_calls_);
+}
 
 Service::~Service() {
+  peer_calls_.reset();
   begin_shutdown();
   state_->ticker.stop();
   state_->passwords.stop();
 }
 
-void Service::call(MethodId method, std::string_view request, CallContext context, ReplyCallback done) {
+void begin_call(const StatePtr& state, MethodId method, std::string_view request, CallContext context,
+                ReplyCallback done) {
   const Entry& target = entry(method);
   base::ensure(target.unary != nullptr, "a unary method");
   const auto refuse = [&](base::Error error) {
-    if (state_->options.on_answer) {
-      state_->options.on_answer(target.info, error.code, std::chrono::nanoseconds(0));
+    if (state->options.on_answer && !context.is_forwarded) {
+      state->options.on_answer(target.info, error.code, std::chrono::nanoseconds(0));
     }
     done(std::unexpected(std::move(error)));
   };
-  if (state_->stopping) {
+  if (state->stopping) {
     refuse(shutting_down());
-  } else if (state_->calls_in_flight >= state_->options.max_calls_in_flight ||
-             state_->request_bytes_in_flight + request.size() > state_->options.max_request_bytes_in_flight) {
+  } else if (state->calls_in_flight >= state->options.max_calls_in_flight ||
+             state->request_bytes_in_flight + request.size() > state->options.max_request_bytes_in_flight) {
     refuse(overloaded());
   } else {
-    target.unary(state_, target.info, request, std::move(context), std::move(done));
+    target.unary(state, target.info, request, std::move(context), std::move(done));
   }
+}
+
+void Service::call(MethodId method, std::string_view request, CallContext context, ReplyCallback done) {
+  begin_call(state_, method, request, std::move(context), std::move(done));
 }
 
 std::unique_ptr<StreamHandle> Service::open(MethodId method, std::string_view request, CallContext context,

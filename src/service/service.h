@@ -31,6 +31,9 @@ struct CallContext {
   std::string authorization;               // the header's value: "Bearer TOKEN"; empty: none was sent
   std::optional<node::Deadline> deadline;  // the caller's own; the rules of design.md bound it
   std::shared_ptr<Executor> executor;      // none: answers are put together where they arise
+  // Another node brought it because its own state cannot be used: it is answered here or not at all, and is
+  // counted there.
+  bool is_forwarded = false;
 };
 
 // Called once, on any thread: the encoded response, or why there is none.
@@ -109,6 +112,7 @@ class Service {
 
  private:
   std::shared_ptr<State> state_;
+  std::shared_ptr<node::ApiHandler> peer_calls_;  // the node asks it as long as it is here
 };
 
 }  // namespace parley::service

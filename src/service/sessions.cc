@@ -36,7 +36,7 @@ void log_in(const CallPtr<v1::LogInRequest, v1::LogInResponse>& call) {
 }
 
 void log_out(const CallPtr<v1::LogOutRequest, v1::LogOutResponse>& call) {
-  const auto request_id = request_id_of(call->node(), call->request().request_id());
+  const auto request_id = request_id_of(*call, call->request().request_id());
   if (refused_any(*call, request_id)) {
     return;
   }
@@ -54,7 +54,7 @@ void log_out(const CallPtr<v1::LogOutRequest, v1::LogOutResponse>& call) {
 void change_password(const CallPtr<v1::ChangePasswordRequest, v1::ChangePasswordResponse>& call) {
   const auto password = chat::check_password(call->request().password());
   const auto new_password = chat::check_password(call->request().new_password(), "new_password");
-  const auto request_id = request_id_of(call->node(), call->request().request_id());
+  const auto request_id = request_id_of(*call, call->request().request_id());
   if (refused_any(*call, password, new_password, request_id)) {
     return;
   }
