@@ -153,7 +153,8 @@ TEST_F(DiskFaultSuite, J03_ALeaderAppliesNothingThatItHasNotStored) {
 }
 
 // The leader's state.db runs full, its log does not: another leads, nothing is lost, nothing differs, the
-// full node goes on serving stale reads that say their age, and comes back when there is room again.
+// full node goes on serving stale reads that say their age, takes all else to the leader, and comes back when
+// there is room again.
 TEST(SmallDiskSuite, J19_TheLeadersStateIsFull) {
   Cluster cluster({.nodes = 3, .start_now = false});
   std::vector<std::unique_ptr<SmallDisk>> disks;
@@ -187,6 +188,24 @@ TEST(SmallDiskSuite, J19_TheLeadersStateIsFull) {
   })) << "a stale answer gets older";
   // It still takes writes, to the leader.
   EXPECT_NE(send_note(*here, "ann", "through the full node"), 0U);
+  // What is acknowledged anywhere is there for who asks it, and is not old.
+  const std::uint64_t acknowledged = talk.count();
+  EXPECT_GE(inbox_of(*here).size(), acknowledged);
+  const auto page = here->list_messages(v1::ListMessagesRequest());
+  ASSERT_TRUE(page.has_value()) << page.error().message;
+  EXPECT_LT(page->as_of().age_ms(), age_ms);
+  // A log-in, and what a session does that the full node's state has never heard of.
+  v1::LogInRequest log_in;
+  log_in.set_name("bob");
+  log_in.set_password("correct horse");
+  const auto outcome = cluster.client({full})->log_in(log_in);
+  const auto* const session = std::get_if<client::Done<v1::LogInResponse>>(&outcome);
+  ASSERT_NE(session, nullptr);
+  const auto anew = cluster.client({full});
+  anew->set_token(session->answer.token());
+  EXPECT_NE(send_note(*anew, "ann", "by a session that the full node does not know"), 0U);
+  EXPECT_GE(inbox_of(*anew).size(), acknowledged);
+  EXPECT_FALSE(here->list_messages(list)->as_of().age_ms() < age_ms) << "all the while it was full";
 
   disk.make_room();
   talk.wait_for_more(20);
