@@ -111,7 +111,7 @@ void CallBase::answer(base::Result<std::string> result) {
 }
 
 void CallBase::fail(base::Error error) {
-  if (node::is_state_broken(error) && !is_handed_over_) {
+  if (node::is_state_broken(error)) {
     if (!context_.is_forwarded && !method_.stays_here) {
       hand_over();
       return;
@@ -125,7 +125,6 @@ void CallBase::fail(base::Error error) {
 
 // Proposed or not, the leader may do it all again: by its request_id it is the same write.
 void CallBase::hand_over() {
-  is_handed_over_ = true;
   Again again = encode_again(request_id_);
   node::CallToLeader call{.call = {.method = std::string(method_.service) + "/" + std::string(method_.name),
                                    .request = base::Payload(std::move(again.bytes)),

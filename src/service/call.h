@@ -74,7 +74,6 @@ class CallBase : public std::enable_shared_from_this<CallBase> {
   std::size_t request_size_bytes_;
   std::optional<base::RequestId> request_id_;
   bool has_proposed_ = false;
-  bool is_handed_over_ = false;
   alignas(std::max_align_t) std::array<char, 2048> first_block_;  // as the arena wants it
   google::protobuf::Arena arena_;
 };

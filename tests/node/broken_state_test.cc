@@ -221,10 +221,10 @@ TEST_F(BrokenState, WatchesOnAFullNodeGetOlderHeartbeats) {
   const auto live = std::make_shared<Ages>();
   const auto watching = cluster_.node(full).watch(start_of(anna_), live);
   fill(full);
-  send(leader, "beyond");
+  // A resume with a position that this node will not come to while it is full.
+  const base::Position far(cluster_.node(leader).status().applied_index + 1'000);
   const auto beyond = std::make_shared<Ages>();
-  const auto waiting = cluster_.node(full).watch(
-      start_of(anna_, base::Position(cluster_.node(leader).status().applied_index)), beyond);
+  const auto waiting = cluster_.node(full).watch(start_of(anna_, far), beyond);
   EXPECT_TRUE(wait_until([&] { return live->grows() && beyond->grows(); }));
 }
 

@@ -98,19 +98,19 @@ TEST_F(CallServerTest, APlaceIsTakenUntilTheAnswer) {
   ASSERT_TRUE(server_.serve(member(3), call));
   call = forward(2);
   ASSERT_TRUE(server_.serve(member(3), call));
+  ASSERT_TRUE(wait_until([&] { return keeper->count() == 2; }));
   call = forward(3);
   EXPECT_FALSE(server_.serve(member(3), call));
   EXPECT_EQ(call, forward(3)) << "untouched";
-  ASSERT_TRUE(wait_until([&] { return keeper->count() == 2; }));
   keeper->answer_all("page");
   EXPECT_TRUE(server_.serve(member(3), call));
   ASSERT_TRUE(wait_until([&] { return keeper->count() == 1; }));
   keeper->answer_all("page");
   call = forward(4, 1'000);
   ASSERT_TRUE(server_.serve(member(3), call));
+  ASSERT_TRUE(wait_until([&] { return keeper->count() == 1; }));
   call = forward(5);
   EXPECT_FALSE(server_.serve(member(3), call)) << "so many bytes are under way";
-  ASSERT_TRUE(wait_until([&] { return keeper->count() == 1; }));
   keeper->answer_all("page");
 }
 

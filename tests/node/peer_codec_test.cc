@@ -149,6 +149,7 @@ TEST(PeerCodec, CallsAndAnswersAreBounded) {
   largest.call.request = base::Payload(std::string(base::kMaxRequestBytes, 'r'));
   largest.call.authorization = std::string(kMaxAuthorizationBytes, 'a');
   EXPECT_TRUE(comes_back(largest));
+  EXPECT_GE(estimated_size_bytes(largest), base::kMaxRequestBytes + kMaxAuthorizationBytes);
   for (const int part : {0, 1, 2}) {
     ForwardCall larger = largest;
     if (part == 0) {
@@ -160,8 +161,9 @@ TEST(PeerCodec, CallsAndAnswersAreBounded) {
     }
     EXPECT_FALSE(comes_back(larger)) << part;
   }
-  EXPECT_TRUE(
-      comes_back(CallReply{.forward_id = 1, .answer = base::Payload(std::string(kMaxAnswerBytes, 'p'))}));
+  const CallReply answer{.forward_id = 1, .answer = base::Payload(std::string(kMaxAnswerBytes, 'p'))};
+  EXPECT_TRUE(comes_back(answer));
+  EXPECT_GE(estimated_size_bytes(answer), kMaxAnswerBytes);
   EXPECT_FALSE(
       comes_back(CallReply{.forward_id = 1, .answer = base::Payload(std::string(kMaxAnswerBytes + 1, 'p'))}));
 }

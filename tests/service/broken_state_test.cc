@@ -292,7 +292,7 @@ TEST_F(BrokenState, WhatTheNodeSaysOfTheLeaderIsTheAnswer) {
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error(), lost);
   EXPECT_EQ(service_.load().calls_in_flight, 0U);
-  // Even if it were that of a broken state: there is one attempt to hand over.
+  // It is handed over once, whatever comes of it.
   node_.answer = std::unexpected(base::refused(base::Code::unavailable, "STATE_FAILED", "It leads."));
   EXPECT_FALSE(call<v1::ListMessagesResponse>(v1::ListMessagesRequest(), alice_.authorization()));
   EXPECT_THAT(node_.calls, SizeIs(2));
