@@ -30,6 +30,7 @@ class FakePorts final : public CorePorts {
     return true;
   }
   [[nodiscard]] bool fetch(raft::FetchRequest& /*request*/) override { return true; }
+  [[nodiscard]] bool serve_call(const raft::Member&, ForwardCall&) override { return false; }
   [[nodiscard]] bool apply(ApplyBatch& /*batch*/) override { return true; }
   void founded(const raft::Founding& /*founding*/) override { is_founded = true; }
   void set_peers(std::vector<PeerAddresses> /*peers*/) override {}
