@@ -18,7 +18,7 @@ namespace parley::base {
 
 enum class Consumers : std::uint8_t { one, several };
 
-template <class T, Consumers kConsumers = Consumers::one>
+template <class T, Consumers WhoPops = Consumers::one>
 class BoundedQueue {
  public:
   BoundedQueue(std::string name, std::size_t capacity_items)
@@ -62,7 +62,7 @@ class BoundedQueue {
   // Takes everything there is, waiting until `deadline` for the first item. Empty: the deadline came, or the
   // queue is closed and drained.
   [[nodiscard]] std::deque<T> pop_all_until(std::chrono::steady_clock::time_point deadline)
-    requires(kConsumers == Consumers::one)
+    requires(WhoPops == Consumers::one)
   {
     while (true) {
       {
@@ -83,14 +83,14 @@ class BoundedQueue {
 
   // As pop_all_until, without a deadline: empty means closed and drained.
   [[nodiscard]] std::deque<T> pop_all()
-    requires(kConsumers == Consumers::one)
+    requires(WhoPops == Consumers::one)
   {
     return pop_all_until(std::chrono::steady_clock::time_point::max());
   }
 
   // Up to `max_items`: waits for the first; empty means closed and drained.
   [[nodiscard]] std::deque<T> pop_some(std::size_t max_items)
-    requires(kConsumers == Consumers::several)
+    requires(WhoPops == Consumers::several)
   {
     std::deque<T> taken;
     {
@@ -124,7 +124,7 @@ class BoundedQueue {
  private:
   // The one consumer takes everything: who pushed first has woken it for those who follow.
   void wake_consumer(bool was_empty) {
-    if constexpr (kConsumers == Consumers::several) {
+    if constexpr (WhoPops == Consumers::several) {
       not_empty_.notify_one();
     } else if (was_empty) {
       one_consumer_.wake();

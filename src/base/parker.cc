@@ -32,16 +32,16 @@ void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
 }  // namespace
 
 void Parker::wait_until(std::chrono::steady_clock::time_point deadline) {
-  std::uint32_t before = kIdle;
-  if (state_.compare_exchange_strong(before, kAsleep, std::memory_order_acquire)) {
-    futex_wait(state_, kAsleep, deadline);
+  std::uint32_t before = idle;
+  if (state_.compare_exchange_strong(before, asleep, std::memory_order_acquire)) {
+    futex_wait(state_, asleep, deadline);
   }
   // Woken before, meanwhile, or not at all: the wake is used up.
-  state_.exchange(kIdle, std::memory_order_acquire);
+  state_.exchange(idle, std::memory_order_acquire);
 }
 
 void Parker::wake() {
-  if (state_.exchange(kWoken, std::memory_order_release) == kAsleep) {
+  if (state_.exchange(woken, std::memory_order_release) == asleep) {
     ::syscall(SYS_futex, &state_, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
   }
 }

@@ -19,9 +19,9 @@ class Parker {
   void wake();
 
  private:
-  enum State : std::uint32_t { kIdle, kWoken, kAsleep };
+  enum State : std::uint32_t { idle, woken, asleep };
 
-  std::atomic<std::uint32_t> state_{kIdle};
+  std::atomic<std::uint32_t> state_{idle};
 };
 
 }  // namespace parley::base
