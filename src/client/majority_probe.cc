@@ -4,6 +4,7 @@
 #include <grpcpp/support/async_unary_call.h>
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 namespace parley::client {
@@ -35,7 +36,11 @@ struct MajorityProbe::Call {
 };
 
 MajorityProbe::MajorityProbe(Client::Impl& client, std::size_t here, grpc::CompletionQueue& queue)
-    : client_(client), here_(here), count_(client.options().servers.size()), queue_(queue), turn_(here) {}
+    : client_(client),
+      here_(here),
+      count_(client.options().servers.size()),
+      queue_(queue),
+      turn_(std::random_device{}() % count_) {}
 MajorityProbe::~MajorityProbe() = default;
 
 void MajorityProbe::on_heartbeat(const v1::Heartbeat& heartbeat, Time now) {

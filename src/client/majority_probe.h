@@ -45,7 +45,8 @@ class MajorityProbe {
   bool is_needed_ = false;
   std::string cluster_id_;
   Time due_ = Time::max();
-  std::size_t turn_;
+  std::size_t
+      turn_;  // from a random one on: the watches of a node that is cut off must not all go to the same
   std::size_t asked_ = 0;  // since it was needed
   std::unique_ptr<Call> call_;
 };

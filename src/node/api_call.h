@@ -22,6 +22,9 @@ inline constexpr std::size_t kMaxAuthorizationBytes = 16UL * 1024;
 // An answer ends at a page of 1 MiB and a row; no client takes more than this.
 inline constexpr std::size_t kMaxAnswerBytes = 4UL * 1024 * 1024;
 
+// Above it lie only pages of reads: an answer that may be refused when it could not be sent.
+inline constexpr std::size_t kBulkAnswerBytes = 64UL * 1024;
+
 // What goes beyond it is not taken to another node.
 [[nodiscard]] inline bool is_within_limits(const ApiCall& call) {
   return call.method.size() <= kMaxMethodBytes && call.request.size_bytes() <= base::kMaxRequestBytes &&

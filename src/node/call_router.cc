@@ -59,20 +59,28 @@ bool CallRouter::start(PendingCallPtr& call, SteadyTime now) {
     }
     return may_serve_;
   }
-  if (now < call->retry_at) {
-    return false;
+  if (!what.is_repeatable && what.may_have_happened) {
+    fail(*call, base::Code::unavailable, "STATE_FAILED",
+         "This node's state cannot be used, and the call cannot be made twice.");
+    return true;
   }
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(what.deadline - now).count();
   const std::uint64_t forward_id = next_forward_id_;
-  if (!send_(leader_->id,
-             ForwardCall{.forward_id = forward_id,
-                         .deadline_ms = static_cast<std::uint32_t>(std::min<std::int64_t>(left, UINT32_MAX)),
-                         .call = what.call})) {
+  if (now < call->retry_at || !send(forward_id, *leader_, *call, now)) {
     return false;
   }
   ++next_forward_id_;
   forwarded_.emplace(forward_id, Forwarded{*leader_, now, std::move(call)});
   return true;
+}
+
+bool CallRouter::send(std::uint64_t forward_id, const raft::Member& leader, const PendingCall& call,
+                      SteadyTime now) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(call.what.deadline - now).count();
+  return send_(
+      leader.id,
+      ForwardCall{.forward_id = forward_id,
+                  .deadline_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 0, UINT32_MAX)),
+                  .call = call.what.call});
 }
 
 void CallRouter::flush(SteadyTime now) {
@@ -164,15 +172,22 @@ void CallRouter::expire(SteadyTime now) {
   });
 }
 
+// Under the same id: the answer to any of them counts, also one that comes after all.
+void CallRouter::resend(SteadyTime now) {
+  for (auto& [id, forwarded] : forwarded_) {
+    if (forwarded.call->what.is_repeatable && now - forwarded.sent_at >= limits_.resend) {
+      forwarded.sent_at = now;
+      forwarded.call->what.may_have_happened = true;
+      [[maybe_unused]] const bool sent = send(id, forwarded.leader, *forwarded.call, now);
+    }
+  }
+}
+
 void CallRouter::tick(SteadyTime now) {
   if (now >= next_expiry_check_) {
     next_expiry_check_ = now + kExpiryCheck;
     expire(now);
-    take_back(
-        [&](const Forwarded& forwarded) {
-          return forwarded.call->what.is_repeatable && now - forwarded.sent_at >= limits_.resend;
-        },
-        now);
+    resend(now);
   }
   flush(now);
 }

@@ -65,11 +65,15 @@ class CallRouter {
 
   // True: it has been taken, or answered.
   [[nodiscard]] bool start(PendingCallPtr& call, SteadyTime now);
+  // False: not sent, and it may be tried again under the same id.
+  [[nodiscard]] bool send(std::uint64_t forward_id, const raft::Member& leader, const PendingCall& call,
+                          SteadyTime now);
   void flush(SteadyTime now);
   // Its answer will not come, or is not waited for any longer.
   void lose(PendingCallPtr call);
   void take_back(const std::function<bool(const Forwarded&)>& which, SteadyTime now);
   void expire(SteadyTime now);
+  void resend(SteadyTime now);
 
   Send send_;
   Serve serve_;

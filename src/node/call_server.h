@@ -1,5 +1,5 @@
 // CallServer: has the service answer the calls that other nodes bring to this one, on a thread of its own:
-// the core runs none of the service's code. Bounded in calls and bytes until they are answered. Owned by: the
+// the core does none of that work. Bounded in calls and bytes until they are answered. Owned by: the
 // replica; outlives the service. serve: the core thread; set_handler: any thread; answers come on the
 // service's threads.
 #pragma once
@@ -30,7 +30,7 @@ class CallServer {
   void set_handler(std::weak_ptr<ApiHandler> handler);
   // False, and the call untouched: too many are under way.
   [[nodiscard]] bool serve(const raft::Member& origin, ForwardCall& forward);
-  // Ends the thread; what has not begun is dropped, as if it had been lost on its way.
+  // Ends the thread; what has not begun by then is begun, and fails at once: the node is ending.
   void stop();
 
  private:

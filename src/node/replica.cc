@@ -117,6 +117,7 @@ class RunningReplica final : public Replica,
   [[nodiscard]] bool is_writable() const override { return is_writable_.load(std::memory_order_relaxed); }
 
   void post(CoreEvent event);
+  void answer(const raft::Member& origin, CallReply reply);
   void run_core();
   void run_apply();
   void end(bool orderly);
@@ -194,12 +195,7 @@ RunningReplica::RunningReplica(ReplicaOptions options, OpenedFolder folder, Tran
           },
           [this](const std::string& what) { fatal(what); }),
       call_server_(options_.limits.max_calls, options_.limits.max_call_bytes,
-                   [this](const raft::Member& origin, CallReply reply) {
-                     // Lost if there is no link: the origin asks again, or says that it does not know.
-                     if (transport_.send(origin.id, std::move(reply))) {
-                       transport_.flush();
-                     }
-                   }),
+                   [this](const raft::Member& origin, CallReply reply) { answer(origin, std::move(reply)); }),
       applier_(std::move(folder_.state), folder_.why_no_state, folder_.state_options, options_.limits.apply,
                folder_.applied(), *this, progress_, freshness_),
       loop_(make_core(), folder_.founding, folder_.last_stamp, loop_options(), *this, admission_, progress_,
@@ -483,6 +479,25 @@ void RunningReplica::on_link_up(const raft::Member& peer) { post(LinkUp{peer}); 
 void RunningReplica::on_link_down(const raft::Member& peer, LinkLoss why) { post(LinkDown{peer, why}); }
 
 void RunningReplica::on_refused(base::NodeId peer, const std::string& reason) { post(Refused{peer, reason}); }
+
+// A large answer is refused by a link on which others wait already. Without a link it is lost: the origin
+// asks again, or says that it does not know.
+void RunningReplica::answer(const raft::Member& origin, CallReply reply) {
+  const std::uint64_t forward_id = reply.forward_id;
+  const auto* response = std::get_if<base::Payload>(&reply.answer);
+  const bool is_page = response != nullptr && response->size_bytes() > kBulkAnswerBytes;
+  bool sent = transport_.send(origin.id, std::move(reply));
+  if (!sent && is_page) {
+    base::Error error =
+        base::refused(base::Code::resource_exhausted, "OVERLOADED",
+                      "The leader has too many answers for this node on their way. Try again.");
+    error.retry_after_ms = 100;
+    sent = transport_.send(origin.id, CallReply{.forward_id = forward_id, .answer = std::move(error)});
+  }
+  if (sent) {
+    transport_.flush();
+  }
+}
 
 // ---- CorePorts ----
 

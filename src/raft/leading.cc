@@ -60,6 +60,13 @@ bool has_uncommitted_change(const Machine& machine) {
   return machine.membership.current_index(machine.log.compaction().index) > machine.commit;
 }
 
+// Some of them hear nothing more from this leader: their news cannot wait for later entries.
+void replicate_last_words(Machine& machine) {
+  const bool may_wait = std::exchange(machine.commit_news_may_wait, false);
+  replicate(machine);
+  machine.commit_news_may_wait = may_wait;
+}
+
 // Answers that count for transfers: the target has the whole log.
 void hand_over_if_ready(Machine& machine, const Leader& leader) {
   if (!leader.transfer) return;
@@ -70,7 +77,7 @@ void hand_over_if_ready(Machine& machine, const Leader& leader) {
 // The committed configuration has no vote for this leader (Raft thesis 4.2.2): everybody hears of the commit,
 // the voter that has most is asked to go on, and this node steps back.
 void leave_leadership(Machine& machine, const Leader& leader) {
-  replicate(machine);
+  replicate_last_words(machine);
   const Progress* best = nullptr;
   for (const Progress& peer : leader.peers) {
     if (!is_voter(machine.configuration(), peer.member)) continue;
@@ -83,7 +90,7 @@ void leave_leadership(Machine& machine, const Leader& leader) {
 void after_commit(Machine& machine, Leader& leader) {
   if (has_uncommitted_change(machine)) return;
   if (std::ranges::any_of(leader.peers, &Progress::leaving)) {
-    replicate(machine);
+    replicate_last_words(machine);
     std::erase_if(leader.peers, [](const Progress& peer) { return peer.leaving; });
   }
   const Configuration& current = machine.configuration();

@@ -10,13 +10,30 @@
 
 namespace parley::rpc {
 
+namespace {
+
+// Calls that are taken to the leader, and above all its answers: of these so much may wait, or a single one,
+// so that the log's own messages never wait behind many.
+constexpr std::size_t kMaxBulk_bytes = 2UL * 1024 * 1024;
+
+std::size_t bulk_bytes(const node::PeerMessage& message, std::size_t size_bytes) {
+  const bool is_call =
+      std::holds_alternative<node::ForwardCall>(message) || std::holds_alternative<node::CallReply>(message);
+  return is_call && size_bytes > node::kBulkAnswerBytes ? size_bytes : 0;
+}
+
+}  // namespace
+
 bool PeerQueue::push(node::PeerMessage message) {
   const std::size_t size_bytes = node::estimated_size_bytes(message);
+  const std::size_t bulk = bulk_bytes(message, size_bytes);
   const std::scoped_lock lock(mutex_);
-  if (!is_up_ || messages_.size() >= max_messages_ || size_bytes_ + size_bytes > max_size_bytes_) {
+  if (!is_up_ || messages_.size() >= max_messages_ || size_bytes_ + size_bytes > max_size_bytes_ ||
+      (bulk > 0 && bulk_bytes_ > 0 && bulk_bytes_ + bulk > kMaxBulk_bytes)) {
     return false;
   }
   size_bytes_ += size_bytes;
+  bulk_bytes_ += bulk;
   messages_.emplace_back(std::move(message), size_bytes);
   return true;
 }
@@ -37,6 +54,7 @@ std::vector<node::PeerMessage> PeerQueue::take_frame() {
     }
     frame_size_bytes += size_bytes;
     size_bytes_ -= size_bytes;
+    bulk_bytes_ -= bulk_bytes(messages_.front().first, size_bytes);
     taken.push_back(std::move(messages_.front().first));
     messages_.pop_front();
   }
@@ -50,6 +68,7 @@ void PeerQueue::set_up(bool is_up) {
   if (!is_up) {
     messages_.clear();
     size_bytes_ = 0;
+    bulk_bytes_ = 0;
     is_awake_ = false;
   }
 }

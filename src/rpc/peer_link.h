@@ -36,6 +36,7 @@ class PeerQueue {
   std::mutex mutex_;
   std::deque<std::pair<node::PeerMessage, std::size_t>> messages_;  // with their estimated sizes
   std::size_t size_bytes_ = 0;
+  std::size_t bulk_bytes_ = 0;
   bool is_up_ = false;
   bool is_awake_ = false;
 };

@@ -234,6 +234,27 @@ TEST_F(CallRouterTest, WithoutAnAnswerItIsSentAgain) {
   EXPECT_TRUE(answer->has_value());
 }
 
+TEST_F(CallRouterTest, AnAnswerThatComesAfterItWasSentAgainCounts) {
+  follow(member(2), 5);
+  const auto answer = submit(write_call());
+  pass(milliseconds(6'000));
+  ASSERT_THAT(sent_, SizeIs(2));
+  reply(0, base::Payload("done at last"));
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_EQ(**answer, base::Result<std::string>("done at last"));
+  reply(1, base::Payload("done at last"));  // the other one finds nobody: no second answer
+}
+
+TEST_F(CallRouterTest, WhatMayHaveHappenedAndCannotBeMadeTwiceIsNotSent) {
+  follow(member(2), 5);
+  CallToLeader what = log_in_call();
+  what.may_have_happened = true;
+  const auto answer = submit(std::move(what));
+  EXPECT_THAT(sent_, SizeIs(0));
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_EQ((*answer)->error().outcome, base::Outcome::unknown);
+}
+
 TEST_F(CallRouterTest, TheDeadlineEndsItWhereverItIs) {
   const auto waiting = submit(write_call(), milliseconds(500));
   pass(milliseconds(500));

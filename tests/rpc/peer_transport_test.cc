@@ -105,6 +105,29 @@ struct Peer {
   std::unique_ptr<rpc::PeerTransport> transport;
 };
 
+// Answers to calls may be large: some wait, and what the log needs passes beside them.
+TEST(PeerTransport, ManyLargeAnswersDoNotFillALink) {
+  Peer a(member(1));
+  Peer b(member(2));
+  a.dial(2, {b.address()});
+  ASSERT_TRUE(wait_until([&] { return a.witness.is_up(2); }));
+  int taken = 0;
+  const auto answer = [&](std::size_t size_bytes) {
+    return a.transport->send(
+        base::NodeId(2),
+        node::CallReply{.forward_id = 1, .answer = base::Payload(std::string(size_bytes, 'p'))});
+  };
+  EXPECT_TRUE(answer(3UL * 1024 * 1024)) << "one of any size, where none waits";
+  for (int i = 0; i < 10; ++i) {
+    taken += answer(1024UL * 1024) ? 1 : 0;
+  }
+  EXPECT_LE(taken, 4) << "the loop may have taken some meanwhile";
+  EXPECT_TRUE(answer(1024)) << "a small one always";
+  EXPECT_TRUE(a.send(2, 7));
+  ASSERT_TRUE(wait_until([&] { return b.witness.received_from(1) == 1; }));
+  ASSERT_TRUE(wait_until([&] { return answer(1024UL * 1024); })) << "there is room again";
+}
+
 TEST(PeerTransport, WhatIsSentArrivesInOrder) {
   Peer a(member(1));
   Peer b(member(2));
