@@ -1,6 +1,6 @@
-// RawService: a gRPC service by its names alone, whose requests and responses are bytes. Named services, not
-// gRPC's generic one, so that reflection lists them; bytes, so that a request that does not parse still meets
-// our own rules. Private to rpc. Owned by: the server; outlives it in gRPC's eyes. Any thread.
+// RawService: gRPC methods by their names alone, of one service or of several, whose requests and responses
+// are bytes, so that a request that does not parse still meets our own rules. Private to rpc. Owned by: the
+// server; outlives it in gRPC's eyes. Any thread.
 #pragma once
 
 #include <grpcpp/grpcpp.h>

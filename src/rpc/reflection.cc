@@ -50,7 +50,8 @@ void set_file(v1alpha::ServerReflectionResponse& response, const FileDescriptor*
 
 }  // namespace
 
-Reflection::Reflection(std::set<std::string, std::less<>> services) : services_(std::move(services)) {
+Reflection::Reflection(RawService& raw, std::set<std::string, std::less<>> services)
+    : raw_(raw), services_(std::move(services)) {
   services_.emplace(kService);
   method_index_ = raw_.add(kService, "ServerReflectionInfo", RawService::Type::BIDI_STREAMING);
 }

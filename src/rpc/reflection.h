@@ -13,11 +13,10 @@ namespace parley::rpc {
 
 class Reflection {
  public:
-  // `services`: the names to be listed, besides its own.
-  explicit Reflection(std::set<std::string, std::less<>> services);
+  // Before the server is built: its method goes into `raw`. `services`: the names to be listed, besides its
+  // own.
+  Reflection(RawService& raw, std::set<std::string, std::less<>> services);
 
-  // To be registered with the server's builder.
-  [[nodiscard]] grpc::Service& service() { return raw_; }
   // Accepts calls on `loop`, one after the other's beginning, for ever. The loop must not have been started,
   // or be the calling thread's.
   void begin(const std::shared_ptr<CompletionLoop>& loop, grpc::ServerCompletionQueue* queue);
@@ -28,8 +27,8 @@ class Reflection {
  private:
   class Call;
 
+  RawService& raw_;
   std::set<std::string, std::less<>> services_;
-  RawService raw_;
   int method_index_ = 0;
 };
 

@@ -3,7 +3,6 @@
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -78,12 +77,11 @@ struct Server::State {
   explicit State(ServerOptions the_options) : options(std::move(the_options)) {}
 
   ServerOptions options;
-  std::map<std::string_view, RawService> raw;  // one for each name: reflection tells one name of each
+  RawService raw;
   std::vector<AcceptedMethod> methods;
-  RawService raw_health;
-  std::vector<AcceptedMethod> health_methods = Health::add_methods(raw_health);
+  std::vector<AcceptedMethod> health_methods = Health::add_methods(raw);
   Health health{service_names()};
-  Reflection reflection{listed_names()};
+  Reflection reflection{raw, listed_names()};
   std::optional<ServiceTarget> target;
   std::vector<std::shared_ptr<CompletionLoop>> loops;
   std::vector<grpc::ServerCompletionQueue*> queues;  // the loops'
@@ -95,8 +93,7 @@ struct Server::State {
     for (const auto& method : service::methods()) {
       const auto type = method.kind == service::MethodKind::unary ? RawService::Type::NORMAL_RPC
                                                                   : RawService::Type::SERVER_STREAMING;
-      auto& service_of_name = raw[method.service];
-      methods.push_back({&service_of_name, service_of_name.add(method.service, method.name, type),
+      methods.push_back({&raw, raw.add(method.service, method.name, type),
                          *service::find_method(method.service, method.name)});
     }
   }
@@ -141,11 +138,7 @@ std::expected<std::unique_ptr<Server>, std::string> Server::listen(ServerOptions
   set_limits(builder);
   builder.AddListeningPort(base::to_string(state->options.listen), grpc::InsecureServerCredentials(),
                            &state->port);
-  for (auto& [name, raw] : state->raw) {
-    builder.RegisterService(&raw);
-  }
-  builder.RegisterService(&state->raw_health);
-  builder.RegisterService(&state->reflection.service());
+  builder.RegisterService(&state->raw);
   for (std::size_t i = 0; i < std::max<std::size_t>(state->options.threads, 1); ++i) {
     auto queue = builder.AddCompletionQueue();
     state->queues.push_back(queue.get());
