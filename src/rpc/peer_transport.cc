@@ -69,15 +69,16 @@ struct PeerTransport::State {
 
   void apply_peers(std::vector<node::PeerAddresses> peers);
   void keep_queues();
-  void accept_what_came();
+  void accept_what_came(std::shared_ptr<void> alive);
   void stop_accepting();
   void stop_on_loop();
 };
 
 // New connections come through a queue of their own, since a queue belongs to one server. No thread waits for
 // it: gRPC lets whichever thread polls read from all sockets, and a second one would be woken for the first
-// one's.
-void PeerTransport::State::accept_what_came() {
+// one's. `alive` is handed on, and not taken from the context again: that has given it up as soon as the
+// transport stops, and a round in between would be waited for by nobody.
+void PeerTransport::State::accept_what_came(std::shared_ptr<void> alive) {
   if (!accepting) {
     return;
   }
@@ -87,7 +88,8 @@ void PeerTransport::State::accept_what_came() {
          grpc::CompletionQueue::GOT_EVENT) {
     static_cast<Completion*>(tag)->complete(ok);
   }
-  context.loop->post_after(kAcceptEvery, [this, alive = context.alive] { accept_what_came(); });
+  context.loop->post_after(
+      kAcceptEvery, [this, alive = std::move(alive)]() mutable { accept_what_came(std::move(alive)); });
 }
 
 void PeerTransport::State::stop_accepting() {
@@ -185,7 +187,7 @@ void PeerTransport::start(node::Hello hello, node::PeerHandler& handler) {
   }
   state_->context.loop->post([state = state_.get()] {
     AcceptedPeer::accept(*state->home);
-    state->accept_what_came();
+    state->accept_what_came(state->context.alive);
   });
 }
 

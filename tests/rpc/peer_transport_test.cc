@@ -7,11 +7,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <future>
 #include <map>
 #include <mutex>
 #include <random>
 #include <set>
+#include <thread>
 
+#include "rpc/completion_loop.h"
 #include "rpc/peer_transport.h"
 #include "tests/support/wait_until.h"
 
@@ -321,6 +324,27 @@ TEST(PeerTransport, StopsAtAnyMoment) {
       (void)a.send(2, 1);
     }
   }
+}
+
+// The loop goes on without it. Under ASan what would be touched then is seen.
+TEST(PeerTransport, NothingOfItIsLeftOnALoopThatItShared) {
+  const auto loop = std::make_shared<rpc::CompletionLoop>(std::make_unique<grpc::CompletionQueue>());
+  loop->start();
+  for (int round = 0; round < 5; ++round) {
+    Witness witness;
+    auto transport = rpc::PeerTransport::listen({.listen = {.host = "127.0.0.1", .port = 0}}, loop);
+    ASSERT_TRUE(transport.has_value());
+    (*transport)->start({.self = member(1)}, witness);
+    loop->run([] {});
+    // 1. The loop is busy for longer than a round of accepting takes to be due. 2. stop() waits for it.
+    // 3. The round comes due: it will run right after the transport has begun to stop.
+    loop->post([] { std::this_thread::sleep_for(100ms); });
+    transport->reset();
+  }
+  std::promise<void> later;
+  loop->post_after(100ms, [&later] { later.set_value(); });
+  later.get_future().wait();
+  loop->stop();
 }
 
 }  // namespace
