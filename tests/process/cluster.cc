@@ -298,13 +298,20 @@ int Cluster::any_follower(int leader) {
   base::stop_process("there is a follower");
 }
 
-// What to look at after a failure: how each node is, the end of its log, and what its folder holds.
+// What to look at after a failure: how each node is, the end of its log, and what its folder holds; and what
+// a sanitizer said, in whichever of its lives that was.
 void Cluster::print_evidence() {
   constexpr std::size_t kLines = 30;
   for (const int node : ids()) {
+    const std::string text = log(node);
     fmt::print(stderr, "---- node {} {}; the end of its log:\n{}---- its data folder:\n{}", node,
-               is_running(node) ? "runs" : "does not run", last_lines(log(node), kLines),
+               is_running(node) ? "runs" : "does not run", last_lines(text, kLines),
                listing(data_folder(node)));
+    if (const std::size_t report = text.find("==ERROR: "); report != std::string::npos) {
+      constexpr std::size_t kReportBytes = 12'000;
+      fmt::print(stderr, "---- a sanitizer's first report in its log:\n{}\n",
+                 text.substr(report, kReportBytes));
+    }
   }
 }
 

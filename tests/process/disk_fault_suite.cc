@@ -152,9 +152,49 @@ TEST_F(DiskFaultSuite, J03_ALeaderAppliesNothingThatItHasNotStored) {
   }
 }
 
-// The leader's state.db runs full, its log does not: another leads, nothing is lost, nothing differs, the
-// full node goes on serving stale reads that say their age, takes all else to the leader, and comes back when
-// there is room again.
+// How old a stale answer of this client's node says that it is.
+std::uint32_t stale_age_ms(client::Client& here) {
+  v1::ListMessagesRequest list;
+  list.set_stale(true);
+  list.set_newest_first(true);
+  const auto stale = here.list_messages(list);
+  EXPECT_TRUE(stale.has_value()) << stale.error().message;
+  EXPECT_GT(stale.value_or(v1::ListMessagesResponse()).messages_size(), 0);
+  EXPECT_TRUE(!stale || stale->as_of().has_age_ms());
+  return stale.value_or(v1::ListMessagesResponse()).as_of().age_ms();
+}
+
+// A node whose state cannot be written goes on serving stale reads that say their age, and takes all else to
+// the leader. False: it could be written once more meanwhile, and nothing was shown.
+bool serves_while_full(const Cluster& cluster, int full, const Talk& talk) {
+  const auto here = cluster.client({full});
+  here->set_token(talk.recipient_token());
+  EXPECT_TRUE(wait_until([&] { return stale_age_ms(*here) > 500; })) << "a stale answer gets older";
+  const std::uint32_t age_ms = stale_age_ms(*here);
+  // It still takes writes, to the leader.
+  EXPECT_NE(send_note(*here, "ann", "through the full node"), 0U);
+  // What is acknowledged anywhere is there for who asks it, and is not old.
+  const std::uint64_t acknowledged = talk.count();
+  EXPECT_GE(inbox_of(*here).size(), acknowledged);
+  const auto page = here->list_messages(v1::ListMessagesRequest());
+  EXPECT_TRUE(page.has_value()) << page.error().message;
+  EXPECT_LT(page.value_or(v1::ListMessagesResponse()).as_of().age_ms(), age_ms);
+  // A log-in, and what a session does that the full node's state has never heard of.
+  v1::LogInRequest log_in;
+  log_in.set_name("bob");
+  log_in.set_password("correct horse");
+  const auto outcome = cluster.client({full})->log_in(log_in);
+  const auto* const session = std::get_if<client::Done<v1::LogInResponse>>(&outcome);
+  EXPECT_NE(session, nullptr);
+  const auto anew = cluster.client({full});
+  anew->set_token(session == nullptr ? "" : session->answer.token());
+  EXPECT_NE(send_note(*anew, "ann", "by a session that the full node does not know"), 0U);
+  EXPECT_GE(inbox_of(*anew).size(), acknowledged);
+  return stale_age_ms(*here) > age_ms;
+}
+
+// The leader's state.db runs full, its log does not: another leads, nothing is lost, nothing differs, and the
+// full node comes back when there is room again.
 TEST(SmallDiskSuite, J19_TheLeadersStateIsFull) {
   Cluster cluster({.nodes = 3, .start_now = false});
   std::vector<std::unique_ptr<SmallDisk>> disks;
@@ -171,41 +211,13 @@ TEST(SmallDiskSuite, J19_TheLeadersStateIsFull) {
   EXPECT_NE(cluster.wait_for_leader(), full);
   talk.wait_for_more(50);
   EXPECT_TRUE(cluster.is_running(full));
-
-  const auto here = cluster.client({full});
-  here->set_token(talk.recipient_token());
-  v1::ListMessagesRequest list;
-  list.set_stale(true);
-  list.set_newest_first(true);
-  const auto stale = here->list_messages(list);
-  ASSERT_TRUE(stale.has_value()) << stale.error().message;
-  ASSERT_GT(stale->messages_size(), 0);
-  ASSERT_TRUE(stale->as_of().has_age_ms());
-  const auto age_ms = stale->as_of().age_ms();
-  EXPECT_TRUE(wait_until([&] {
-    const auto later = here->list_messages(list);
-    return later && later->as_of().age_ms() > age_ms;
-  })) << "a stale answer gets older";
-  // It still takes writes, to the leader.
-  EXPECT_NE(send_note(*here, "ann", "through the full node"), 0U);
-  // What is acknowledged anywhere is there for who asks it, and is not old.
-  const std::uint64_t acknowledged = talk.count();
-  EXPECT_GE(inbox_of(*here).size(), acknowledged);
-  const auto page = here->list_messages(v1::ListMessagesRequest());
-  ASSERT_TRUE(page.has_value()) << page.error().message;
-  EXPECT_LT(page->as_of().age_ms(), age_ms);
-  // A log-in, and what a session does that the full node's state has never heard of.
-  v1::LogInRequest log_in;
-  log_in.set_name("bob");
-  log_in.set_password("correct horse");
-  const auto outcome = cluster.client({full})->log_in(log_in);
-  const auto* const session = std::get_if<client::Done<v1::LogInResponse>>(&outcome);
-  ASSERT_NE(session, nullptr);
-  const auto anew = cluster.client({full});
-  anew->set_token(session->answer.token());
-  EXPECT_NE(send_note(*anew, "ann", "by a session that the full node does not know"), 0U);
-  EXPECT_GE(inbox_of(*anew).size(), acknowledged);
-  EXPECT_FALSE(here->list_messages(list)->as_of().age_ms() < age_ms) << "all the while it was full";
+  // Opened anew, SQLite writes once more over what its log holds already: full for good is only what follows.
+  bool is_shown = false;
+  for (int times = 1; times <= 10 && !is_shown && !HasFailure(); ++times) {
+    disk.fill();
+    is_shown = serves_while_full(cluster, full, talk);
+  }
+  EXPECT_TRUE(is_shown) << "all the while it was full";
 
   disk.make_room();
   talk.wait_for_more(20);
