@@ -8,10 +8,9 @@
 namespace parley::node {
 namespace {
 
-// After a lost connection the candidates come one after the other, so that four followers do not split the
-// vote.
-constexpr std::chrono::milliseconds kRankStep{5};
-constexpr int kJitter_us = 3000;
+std::int64_t to_us(SteadyTime time) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
+}
 
 }  // namespace
 
@@ -19,7 +18,7 @@ RaftLog::RaftLog(raft::Core core, std::chrono::milliseconds tick, RaftWorld& wor
     : core_(std::move(core)),
       tick_(tick),
       world_(world),
-      random_(static_cast<std::minstd_rand::result_type>(core_.config().seed)) {}
+      ranked_campaign_(core_.config().seed, std::chrono::microseconds(election_timeout()).count()) {}
 
 std::expected<LogPlace, ProposeRefusal> RaftLog::propose(base::Payload entry) {
   const auto index = core_.propose(std::move(entry));
@@ -135,19 +134,12 @@ void RaftLog::connection_lost(const raft::Member& peer, SteadyTime now) {
     return;
   }
   core_.forget_leader();
-  // Rank among those that are left, in order of id.
-  const raft::Configuration& configuration = core_.configuration();
-  std::int64_t rank = 0;
-  for (const raft::Member& voter : configuration.voters) {
-    if (voter == core_.config().self) {
-      break;
-    }
-    if (voter != peer) {
-      ++rank;
-    }
-  }
-  const std::chrono::microseconds jitter{std::uniform_int_distribution<int>(0, kJitter_us)(random_)};
-  campaign_at_ = now + rank * kRankStep + jitter;
+  ranked_campaign_.begin(core_, peer, to_us(now));
+}
+
+std::optional<SteadyTime> RaftLog::next_wakeup() const {
+  const auto due_us = ranked_campaign_.due_us();
+  return due_us ? std::optional(SteadyTime(std::chrono::microseconds(*due_us))) : std::nullopt;
 }
 
 void RaftLog::campaign_if_alone() {
@@ -176,11 +168,8 @@ void RaftLog::offer_fetches() {
 }
 
 LogOutput RaftLog::take_output(SteadyTime now) {
-  if (campaign_at_ && now >= *campaign_at_) {
-    campaign_at_.reset();
-    if (!core_.leader()) {
-      core_.campaign();
-    }
+  if (ranked_campaign_.take_turn(core_, to_us(now))) {
+    core_.campaign();
   }
   raft::Output output = core_.take_output();
   // 1. These may leave before anything is stored: what must wait for the disk is still inside the core, and

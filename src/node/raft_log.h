@@ -6,12 +6,12 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <random>
 #include <vector>
 
 #include "node/cluster_clock.h"
 #include "node/ordered_log.h"
 #include "raft/core.h"
+#include "raft/ranked_campaign.h"
 
 namespace parley::node {
 
@@ -60,7 +60,7 @@ class RaftLog final : public OrderedLog {
   // Everything that came of it: to the world, and to the rest of the node.
   [[nodiscard]] LogOutput take_output(SteadyTime now);
   // When it wants tick() or take_output() though nothing happened; nothing: with the next tick.
-  [[nodiscard]] std::optional<SteadyTime> next_wakeup() const { return campaign_at_; }
+  [[nodiscard]] std::optional<SteadyTime> next_wakeup() const;
 
   [[nodiscard]] const raft::Core& core() const { return core_; }
   // Why this node does not lead now, for people; empty: it may.
@@ -87,8 +87,7 @@ class RaftLog final : public OrderedLog {
   bool is_disk_stalled_ = false;
   bool is_allowed_ = true;                        // what the core was told last
   std::optional<SteadyTime> handing_over_since_;  // this node leads and must not
-  std::optional<SteadyTime> campaign_at_;         // after the leader's connection was lost
-  std::minstd_rand random_;                       // jitter of campaign_at_
+  raft::RankedCampaign ranked_campaign_;          // after the leader's connection was lost
 };
 
 }  // namespace parley::node

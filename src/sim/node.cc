@@ -85,6 +85,8 @@ void Node::start() {
   state_.roll_back(state_committed_);
   world_.checkers.started(member_, log, state_);
   core_.emplace(config, log, state_.applied());
+  ranked_campaign_.emplace(config.seed,
+                           (world_.scenario.tick * config.timing.election_timeout_ticks).count());
   role_ = raft::Role::follower;
   term_ = log.hard_state.term;
   note(fmt::format("starts: t{} last {} compacted {} applied {}", term_.value(), log.last.value(),
@@ -306,25 +308,24 @@ void Node::connection_closed(raft::Member peer) {
       return;
     }
     core_->forget_leader();
-    campaign_by_rank(3);
+    ranked_campaign_->begin(*core_, peer, world_.scheduler.now().count());
+    await_campaign_turn();
   });
 }
 
-// Not all at once: each waits its rank, and whoever hears of a candidate by then waits once more to see it
-// win.
-void Node::campaign_by_rank(unsigned tries) {
-  constexpr Duration kRankStep{5'000};
-  const Duration wait = kRankStep * member_.id.value() + rng_.between(Duration(0), kRankStep / 2);
-  schedule(wait, [this, tries, term = core_->term()] {
-    if (core_->leader()) {
-      return;
+void Node::await_campaign_turn() {
+  const auto due_us = ranked_campaign_->due_us();
+  if (!due_us) {
+    return;
+  }
+  schedule(Duration(*due_us) - world_.scheduler.now(), [this, due_us] {
+    if (ranked_campaign_->due_us() != due_us) {
+      return;  // another connection was lost since
     }
-    if (core_->term() == term) {
+    if (ranked_campaign_->take_turn(*core_, world_.scheduler.now().count())) {
       core_->campaign();
     }
-    if (tries > 1) {
-      campaign_by_rank(tries - 1);
-    }
+    await_campaign_turn();
   });
 }
 

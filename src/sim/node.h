@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "raft/core.h"
+#include "raft/ranked_campaign.h"
 #include "sim/checkers.h"
 #include "sim/disk.h"
 #include "sim/network.h"
@@ -118,7 +119,7 @@ class Node {
   void tick();
   void found_later();
   void watch_own_disk();
-  void campaign_by_rank(unsigned tries);
+  void await_campaign_turn();
   // Carries out what the core says, in the order of durability.
   void drive();
   [[nodiscard]] bool dies_at(Fault point);
@@ -152,6 +153,7 @@ class Node {
   // of this life
   std::uint64_t life_ = 0;
   std::optional<raft::Core> core_;
+  std::optional<raft::RankedCampaign> ranked_campaign_;
   bool frozen_ = false;
   std::uint64_t freezes_ = 0;
   std::vector<Action> backlog_;

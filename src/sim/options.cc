@@ -133,6 +133,7 @@ Scenario make_scenario(const Options& options) {
   help_plant(options.plant, scenario);
   scenario.reconfigures = scenario.has(Fault::reconfiguration) && rng.coin();
   scenario.spares = scenario.reconfigures ? 2 : 0;
+  scenario.crash_news_spread = Duration(rng.coin() ? 500 : 50'000);
   return scenario;
 }
 

@@ -112,6 +112,7 @@ struct Scenario {
   Duration nemesis_pause_max{300'000};  // between two of its deeds
   Duration trouble_max{1'500'000};      // how long one deed lasts
   bool tells_of_crashes = false;        // peers see at once that a process is gone: its connections close
+  Duration crash_news_spread{500};      // so much later some see it than others
   bool forwards = true;                 // a follower hands a write to the leader; else it refuses
   bool compacts = false;
   bool reconfigures = false;

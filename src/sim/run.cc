@@ -127,7 +127,7 @@ void Simulation::tell_of_crash(raft::Member member) {
   const Duration wait = scenario_.network.delay_max;
   for (const auto& each : nodes_) {
     if (each->id() != member.id && !network_.is_cut(member.id, each->id())) {
-      scheduler_.after(wait + rng_.between(Duration(0), Duration(500)),
+      scheduler_.after(wait + rng_.between(Duration(0), scenario_.crash_news_spread),
                        [&peer = *each, member] { peer.connection_closed(member); });
     }
   }
@@ -199,6 +199,9 @@ Failover Simulation::kill_the_leader() {
   if (old == nullptr) {
     return {};
   }
+  // Writes under way, so that not all logs are equally long.
+  clients_->start();
+  run_until([] { return false; }, scheduler_.now() + Duration(rng_.between(100'000, 120'000)));
   const std::uint64_t term = old->term().value();
   const Time killed = scheduler_.now();
   old->crash();
@@ -355,8 +358,10 @@ void Simulation::healed_phase() {
 
 RunResult run(const Options& options) { return Simulation(options, make_scenario(options)).run(); }
 
-Failover kill_the_leader(std::uint64_t seed, std::size_t voters) {
-  return Simulation(Options{.seed = seed, .voters = voters}, calm_scenario()).kill_the_leader();
+Failover kill_the_leader(std::uint64_t seed, std::size_t voters, Duration news_spread) {
+  Scenario scenario = calm_scenario();
+  scenario.crash_news_spread = news_spread;
+  return Simulation(Options{.seed = seed, .voters = voters}, scenario).kill_the_leader();
 }
 
 bool leader_survives_starved_follower(std::uint64_t seed, std::size_t voters, Duration starved) {

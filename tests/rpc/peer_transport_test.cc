@@ -12,10 +12,10 @@
 #include <mutex>
 #include <random>
 #include <set>
-#include <thread>
 
 #include "rpc/completion_loop.h"
 #include "rpc/peer_transport.h"
+#include "rpc/steady_timer.h"
 #include "tests/support/wait_until.h"
 
 namespace parley::test {
@@ -338,7 +338,10 @@ TEST(PeerTransport, NothingOfItIsLeftOnALoopThatItShared) {
     loop->run([] {});
     // 1. The loop is busy for longer than a round of accepting takes to be due. 2. stop() waits for it.
     // 3. The round comes due: it will run right after the transport has begun to stop.
-    loop->post([] { std::this_thread::sleep_for(100ms); });
+    std::promise<void> over;
+    loop->post([busy = over.get_future()] { busy.wait(); });
+    rpc::SteadyTimer timer;
+    timer.run_after(100ms, [&over] { over.set_value(); });
     transport->reset();
   }
   std::promise<void> later;
