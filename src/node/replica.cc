@@ -117,6 +117,8 @@ class RunningReplica final : public Replica,
   [[nodiscard]] bool is_writable() const override { return is_writable_.load(std::memory_order_relaxed); }
 
   void post(CoreEvent event);
+  template <class Pending>
+  void fail_unqueued(Pending& pending) const;
   void answer(const raft::Member& origin, CallReply reply);
   void run_core();
   void run_apply();
@@ -158,6 +160,7 @@ class RunningReplica final : public Replica,
   DiskWriter disk_;
   LogFetcher fetcher_;
   CallServer call_server_;
+  std::atomic<bool> is_stopping_{false};      // queues are about to be closed
   std::atomic<bool> is_ending_{false};        // the core's queue is closed
   std::atomic<bool> is_apply_ending_{false};  // the apply queue is closed
   std::atomic<bool> is_orderly_{true};
@@ -303,6 +306,7 @@ void RunningReplica::end(bool orderly) {
     return;
   }
   is_orderly_ = orderly;
+  is_stopping_ = true;
   if (orderly) {
     post(PrepareStop{});
     const SteadyTime deadline = steady_now() + kHandOverTime;
@@ -336,6 +340,16 @@ void RunningReplica::post(CoreEvent event) {
   [[maybe_unused]] const bool posted = inbox_.push_waiting(std::move(event));
 }
 
+// What a queue did not take: it is full, or the node is ending.
+template <class Pending>
+void RunningReplica::fail_unqueued(Pending& pending) const {
+  if (is_stopping_) {
+    fail(pending, base::Code::unavailable, "SHUTTING_DOWN", "This node is shutting down.");
+  } else {
+    fail(pending, base::Code::resource_exhausted, "OVERLOADED", "This node is busy. Try again.");
+  }
+}
+
 // ---- ChatNode ----
 
 void RunningReplica::write(chat::Command command, Deadline deadline, WriteCallback done) {
@@ -361,8 +375,7 @@ void RunningReplica::write(chat::Command command, Deadline deadline, WriteCallba
   pending->command = base::Payload(chat::encode(command));
   CoreEvent event = std::move(pending);
   if (!inbox_.try_push(std::move(event), CoreInbox::Urgency::gathers)) {
-    fail(*std::get<PendingWritePtr>(event), base::Code::unavailable, "SHUTTING_DOWN",
-         "This node is shutting down.");
+    fail_unqueued(*std::get<PendingWritePtr>(event));
   }
 }
 
@@ -382,15 +395,13 @@ void RunningReplica::read(ReadMode mode, Deadline deadline, ReadCallback done) {
   if (mode == ReadMode::stale) {
     ApplyWork work = std::move(pending);
     if (!apply_queue_.try_push(std::move(work))) {
-      fail(std::get<PendingRead>(work), base::Code::unavailable, "SHUTTING_DOWN",
-           "This node is shutting down.");
+      fail_unqueued(std::get<PendingRead>(work));
     }
     return;
   }
   CoreEvent event = std::move(pending);
   if (!inbox_.try_push(std::move(event), CoreInbox::Urgency::urgent)) {
-    fail(std::get<PendingRead>(event), base::Code::unavailable, "SHUTTING_DOWN",
-         "This node is shutting down.");
+    fail_unqueued(std::get<PendingRead>(event));
   }
 }
 
@@ -414,8 +425,7 @@ void RunningReplica::call_leader(CallToLeader call, ApiCallback done) {
   pending->bytes = std::move(*bytes);
   CoreEvent event = std::move(pending);
   if (!inbox_.try_push(std::move(event), CoreInbox::Urgency::urgent)) {
-    fail(*std::get<PendingCallPtr>(event), base::Code::unavailable, "SHUTTING_DOWN",
-         "This node is shutting down.");
+    fail_unqueued(*std::get<PendingCallPtr>(event));
   }
 }
 
@@ -598,8 +608,7 @@ void RunningReplica::read_applied(ReadCallback done) {
                                .done = std::move(done),
                                .place = {}};
   if (!apply_queue_.try_push(std::move(work))) {
-    fail(std::get<PendingRead>(work), base::Code::unavailable, "SHUTTING_DOWN",
-         "This node is shutting down.");
+    fail_unqueued(std::get<PendingRead>(work));
   }
 }
 
