@@ -97,6 +97,7 @@ int run(const Options& options) {
   (*server)->stop(kGrace);
   (*replica)->stop();
   (*transport)->stop();
+  (*server)->end();
   service.reset();
   spdlog::info("stopped");
   return 0;

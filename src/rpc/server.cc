@@ -157,6 +157,10 @@ Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Server::~Server() {
   stop(std::chrono::milliseconds(0));
+  end();
+}
+
+void Server::end() {
   for (const auto& loop : state_->loops) {
     loop->stop();
   }

@@ -46,6 +46,9 @@ class Server {
   // Takes no new calls; those under way get `grace` to finish. No call to the service is running or will come
   // once it has returned.
   void stop(std::chrono::milliseconds grace);
+  // After stop(), and when nothing else uses loop() any more: what calls that outlived their grace have
+  // posted has run, or never will. Only then may the service go, and what it stands on.
+  void end();
 
   struct State;
 
