@@ -316,6 +316,7 @@ std::optional<Member> Core::leader() const { return machine_->known_leader(); }
 Index Core::commit_index() const { return machine_->commit; }
 Index Core::last_index() const { return machine_->log.last(); }
 Index Core::stored_index() const { return machine_->log.stored(); }
+bool Core::is_disk_behind() const { return raft::disk_is_behind(*machine_); }
 bool Core::lease_holds() const { return machine_->leading() != nullptr && raft::lease_holds(*machine_); }
 bool Core::term_has_commit() const {
   const Leader* leading = machine_->leading();

@@ -182,6 +182,7 @@ class Core {
   [[nodiscard]] Index last_index() const;
   [[nodiscard]] Index stored_index() const;
   [[nodiscard]] bool lease_holds() const;
+  [[nodiscard]] bool is_disk_behind() const;  // until it is not, campaign() only lets the next tick try
   [[nodiscard]] bool term_has_commit() const;
   [[nodiscard]] const Configuration& configuration() const;  // valid until the next call that is not const
   [[nodiscard]] const Config& config() const;

@@ -43,10 +43,6 @@ std::vector<Member> other_voters(const Machine& machine) {
   return voters;
 }
 
-bool disk_is_behind(const Machine& machine) {
-  return machine.needs_batch() || machine.durability.finished_batch() != machine.durability.last_batch();
-}
-
 // The request leaves when term, vote and log are on disk: a candidate that forgot them in a crash could
 // otherwise count old votes for a shorter log. Its own vote counts then, too.
 void start_election(Machine& machine, bool leadership_transfer) {
@@ -92,6 +88,10 @@ void become_follower(Machine& machine, Term term, std::optional<Member> leader) 
 bool may_lead(const Machine& machine) {
   return machine.campaign_allowed && machine.has_state() &&
          machine.membership.may_vote(machine.self(), machine.commit);
+}
+
+bool disk_is_behind(const Machine& machine) {
+  return machine.needs_batch() || machine.durability.finished_batch() != machine.durability.last_batch();
 }
 
 bool lease_holds(const Machine& machine) {

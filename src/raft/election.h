@@ -21,6 +21,9 @@ void campaign(Machine& machine);
 
 // A leader was heard within the election timeout (a leader itself: a quorum of its followers).
 [[nodiscard]] bool lease_holds(const Machine& machine);
+// Something of the core is not stored yet: until it is, campaign() does nothing but let the next tick try
+// (R11).
+[[nodiscard]] bool disk_is_behind(const Machine& machine);
 
 // One tick of a node that does not lead.
 void tick_election(Machine& machine);

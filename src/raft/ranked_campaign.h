@@ -14,7 +14,8 @@ namespace parley::raft {
 
 class RankedCampaign {
  public:
-  // `election_timeout_us`: the shortest. After that much the core's own timer has the word.
+  // `election_timeout_us`: the shortest. When it has passed, and with it the lease of those who have not lost
+  // their connection, comes the last turn; then the core's own timer has the word.
   RankedCampaign(std::uint64_t seed, std::int64_t election_timeout_us);
 
   // The connection to `lost`, the leader, is dead; the core has been told to forget it.
@@ -32,7 +33,7 @@ class RankedCampaign {
   const std::int64_t election_timeout_us_;
   std::minstd_rand random_;
   std::optional<std::int64_t> due_us_;
-  std::int64_t give_up_at_us_ = 0;
+  std::int64_t last_turn_at_us_ = 0;
   std::int64_t next_wait_us_ = 0;
   Term term_;  // when it was looked at last
 };

@@ -358,9 +358,11 @@ void Simulation::healed_phase() {
 
 RunResult run(const Options& options) { return Simulation(options, make_scenario(options)).run(); }
 
-Failover kill_the_leader(std::uint64_t seed, std::size_t voters, Duration news_spread) {
+Failover kill_the_leader(std::uint64_t seed, std::size_t voters, FailoverConditions conditions) {
   Scenario scenario = calm_scenario();
-  scenario.crash_news_spread = news_spread;
+  scenario.crash_news_spread = conditions.news_spread;
+  scenario.disk.sync_min = conditions.sync_min;
+  scenario.disk.sync_max = conditions.sync_max;
   return Simulation(Options{.seed = seed, .voters = voters}, scenario).kill_the_leader();
 }
 

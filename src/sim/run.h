@@ -30,10 +30,14 @@ struct Failover {
   std::uint64_t terms = 0;  // that it took: more than 1 is a split vote
   Duration gap{0};          // until the new leader could commit
 };
-// The leader is killed among writes, and its peers see their connections close, the last of them up to
-// `news_spread` after the first.
+struct FailoverConditions {
+  Duration news_spread{500};  // so much later the last peer sees its connection close than the first
+  Duration sync_min{100};     // of all disks
+  Duration sync_max{500};
+};
+// The leader is killed among writes, and its peers see their connections close.
 [[nodiscard]] Failover kill_the_leader(std::uint64_t seed, std::size_t voters,
-                                       Duration news_spread = Duration(500));
+                                       FailoverConditions conditions = {});
 // A follower gets no time for so long. True: the leader still leads, in the same term.
 [[nodiscard]] bool leader_survives_starved_follower(std::uint64_t seed, std::size_t voters, Duration starved);
 
