@@ -164,7 +164,6 @@ class RunningReplica final : public Replica,
   std::atomic<bool> is_ending_{false};        // the core's queue is closed
   std::atomic<bool> is_apply_ending_{false};  // the apply queue is closed
   std::atomic<bool> is_orderly_{true};
-  bool has_ended_ = false;
   bool is_transport_started_ = false;
   Applier applier_;  // the apply thread's, once it runs
   CoreLoop loop_;    // the core thread's, once it runs
@@ -302,11 +301,10 @@ void RunningReplica::run_apply() {
 }
 
 void RunningReplica::end(bool orderly) {
-  if (std::exchange(has_ended_, true)) {
+  if (is_stopping_.exchange(true)) {
     return;
   }
   is_orderly_ = orderly;
-  is_stopping_ = true;
   if (orderly) {
     post(PrepareStop{});
     const SteadyTime deadline = steady_now() + kHandOverTime;
