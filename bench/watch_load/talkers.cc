@@ -10,7 +10,7 @@ namespace parley::bench {
 namespace {
 
 constexpr std::size_t kSenders = 10;
-constexpr std::chrono::seconds kPatience{60};
+constexpr std::chrono::seconds kTalkerPatience{60};
 
 }  // namespace
 
@@ -18,7 +18,7 @@ std::optional<std::string> Talkers::register_accounts(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     client::ClientOptions options;
     options.servers = servers_;
-    options.timeout = kPatience;
+    options.timeout = kTalkerPatience;
     options.attempt_timeout = std::chrono::milliseconds(1'000);
     auto client = std::make_unique<client::Client>(std::move(options));
     v1::CreateAccountRequest request;

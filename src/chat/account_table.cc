@@ -22,7 +22,7 @@ AccountTable::AccountTable(SQLite::Database& db, std::size_t cache_limit)
 
 namespace {
 
-AccountRow read_row(const Run& run) {
+AccountRow read_account(const Run& run) {
   return {.id = run.id<AccountId>(0),
           .name = run.text(1),
           .alive = run.integer(2) == 1,
@@ -46,7 +46,7 @@ std::optional<AccountRow> AccountTable::find(AccountId id) {
   if (!run.step()) {
     return std::nullopt;
   }
-  return by_id_.put(id, read_row(run));
+  return by_id_.put(id, read_account(run));
 }
 
 std::optional<AccountRow> AccountTable::find_alive(const std::string& name) {
@@ -113,7 +113,7 @@ std::vector<AccountRow> AccountTable::names_from(const std::string& from, const 
   std::vector<AccountRow> rows;
   Run run(names_from_, from, after, static_cast<std::int64_t>(limit));
   while (run.step()) {
-    rows.push_back(read_row(run));
+    rows.push_back(read_account(run));
   }
   return rows;
 }

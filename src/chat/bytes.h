@@ -1,13 +1,25 @@
-// Private to chat: fields taken off the front of our own bytes (details of results and events, page tokens).
+// Private to chat: fields of our own bytes (details of results and events, page tokens, what digests are made
+// of).
 #pragma once
 
 #include <concepts>
 #include <cstddef>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/little_endian.h"
 
 namespace parley::chat {
+
+// Ids, as their number (32 bits) and then each (64 bits).
+template <class Id>
+void append_ids(std::string& out, const std::vector<Id>& ids) {
+  base::append_le(out, static_cast<std::uint32_t>(ids.size()));
+  for (const Id id : ids) {
+    base::append_le(out, id.value());
+  }
+}
 
 // After the first field that is not there, all are zero and failed() says so.
 class ByteReader {

@@ -39,7 +39,7 @@ void put(pb::Authority& out, const Authority& authority) {
 }
 
 template <class Out>
-void put_ids(Out& out, const std::vector<MessageId>& ids) {
+void put_message_ids(Out& out, const std::vector<MessageId>& ids) {
   out.mutable_message_ids()->Reserve(static_cast<int>(ids.size()));
   for (const MessageId id : ids) {
     out.add_message_ids(id.value());
@@ -93,13 +93,13 @@ struct Encoder {
     auto& to = *out.mutable_mark_read();
     put(*to.mutable_request(), c.request);
     put(*to.mutable_authority(), c.authority);
-    put_ids(to, c.message_ids);
+    put_message_ids(to, c.message_ids);
   }
   void operator()(const DeleteMessages& c) {
     auto& to = *out.mutable_delete_messages();
     put(*to.mutable_request(), c.request);
     put(*to.mutable_authority(), c.authority);
-    put_ids(to, c.message_ids);
+    put_message_ids(to, c.message_ids);
   }
   void operator()(const Sweep&) { out.mutable_sweep(); }
   void operator()(const Tick&) { out.mutable_tick(); }

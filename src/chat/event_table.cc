@@ -13,14 +13,6 @@ constexpr std::uint8_t kKindDeleted = 2;
 constexpr std::uint8_t kKindGone = 3;
 
 template <class Id>
-void put_ids(std::string& out, const std::vector<Id>& ids) {
-  base::append_le(out, static_cast<std::uint32_t>(ids.size()));
-  for (const Id id : ids) {
-    base::append_le(out, id.value());
-  }
-}
-
-template <class Id>
 std::vector<Id> take_ids(ByteReader& in) {
   std::vector<Id> ids;
   const auto count = in.take<std::uint32_t>();
@@ -38,16 +30,16 @@ struct DetailsWriter {
     base::append_le(out, static_cast<std::uint32_t>(read.groups.size()));
     for (const auto& group : read.groups) {
       base::append_le(out, group.sender.value());
-      put_ids(out, group.ids);
+      append_ids(out, group.ids);
     }
   }
   void operator()(const EventRecord::Deleted& deleted) {
     out.push_back(static_cast<char>(kKindDeleted));
-    put_ids(out, deleted.ids);
+    append_ids(out, deleted.ids);
   }
   void operator()(const EventRecord::Gone& gone) {
     out.push_back(static_cast<char>(kKindGone));
-    put_ids(out, gone.told);
+    append_ids(out, gone.told);
   }
 };
 

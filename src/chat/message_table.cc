@@ -97,7 +97,7 @@ MessagePlace read_place(const Run& run) {
   return {.id = run.id<MessageId>(0), .conversation = run.id<ConversationId>(1), .lane = run.integer(2)};
 }
 
-MessageRow read_row(const Run& run) {
+MessageRow read_message(const Run& run) {
   MessageRow row;
   row.place = read_place(run);
   row.sender = run.id<AccountId>(3);
@@ -126,7 +126,7 @@ std::optional<MessagePlace> MessageTable::place(MessageId id) {
 
 std::optional<MessageRow> MessageTable::find(MessageId id) {
   Run run(find_, id);
-  return run.step() ? std::optional(read_row(run)) : std::nullopt;
+  return run.step() ? std::optional(read_message(run)) : std::nullopt;
 }
 
 std::optional<MessageId> MessageTable::first_above(ConversationId conversation, Lane lane, MessageId than) {
@@ -157,7 +157,7 @@ std::vector<MessageRow> MessageTable::between(Position after, Position until, st
   std::vector<MessageRow> rows;
   Run run(between_, after, until, static_cast<std::int64_t>(limit));
   while (run.step()) {
-    rows.push_back(read_row(run));
+    rows.push_back(read_message(run));
   }
   return rows;
 }

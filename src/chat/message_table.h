@@ -14,6 +14,8 @@
 
 namespace parley::chat {
 
+// The greatest there can be: SQLite counts to there.
+inline constexpr MessageId kLastMessageId(std::numeric_limits<std::int64_t>::max());
 inline constexpr std::size_t kMaxMembers = std::numeric_limits<std::int64_t>::max();  // all of them
 
 struct MemberRow {

@@ -12,7 +12,6 @@ namespace parley::chat {
 namespace {
 
 constexpr std::size_t kRowOverheadBytes = 320;
-constexpr MessageId kLastId(std::numeric_limits<std::int64_t>::max());
 
 std::optional<MessageId> last_visible(Store& store, AccountId caller, const MemberRow& member,
                                       MessageId below) {
@@ -44,7 +43,7 @@ std::uint32_t count_unread(Store& store, AccountId caller, const MemberRow& memb
 // is on one page and no other.
 struct ConversationCursor {
   Position as_of;
-  MessageId below = kLastId;
+  MessageId below = kLastMessageId;
 };
 
 std::optional<ConversationCursor> parse_cursor(const std::optional<std::string>& bytes) {
@@ -83,7 +82,7 @@ ConversationRow to_row(Store& store, AccountId caller, const MemberRow& member) 
     row.peer_name = peer->name;
     row.peer_gone = !peer->alive;
   }
-  const auto last = last_visible(store, caller, member, kLastId);
+  const auto last = last_visible(store, caller, member, kLastMessageId);
   const auto message = last ? store.messages.find(*last) : std::nullopt;
   if (!message) {
     throw_damaged("an index entry without its message");

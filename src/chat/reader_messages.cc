@@ -1,4 +1,3 @@
-#include <limits>
 #include <utility>
 
 #include "base/limits.h"
@@ -12,7 +11,6 @@ namespace parley::chat {
 namespace {
 
 constexpr std::size_t kMessageOverheadBytes = 256;  // ids, names, times of one message in an answer
-constexpr MessageId kLastId(std::numeric_limits<std::int64_t>::max());
 
 // The lanes of a view, or the error of who asks for another's.
 base::Result<void> add_lanes(LaneMerge& merge, Store& store, AccountId caller, const MessageQuery& query) {
@@ -94,7 +92,7 @@ base::Result<Page<Message>> Reader::messages(AccountId caller, const MessageQuer
       return std::unexpected(page_size.error());
     }
     const PageScope scope = state_->scope(scope_of(store, caller, query));
-    MessageId from = query.newest_first ? kLastId : MessageId();
+    MessageId from = query.newest_first ? kLastMessageId : MessageId();
     if (!query.page.page_token.empty()) {
       const auto cursor = open_page_token(scope, query.page.page_token);
       if (!cursor || cursor->size() != sizeof(std::uint64_t)) {

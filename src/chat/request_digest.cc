@@ -8,6 +8,7 @@
 
 #include "base/ensure.h"
 #include "base/little_endian.h"
+#include "chat/bytes.h"
 
 namespace parley::chat {
 namespace {
@@ -15,13 +16,6 @@ namespace {
 void put_text(std::string& form, std::string_view text) {
   base::append_le(form, static_cast<std::uint32_t>(text.size()));
   form.append(text);
-}
-
-void put_ids(std::string& form, const std::vector<MessageId>& ids) {
-  base::append_le(form, static_cast<std::uint32_t>(ids.size()));
-  for (const MessageId id : ids) {
-    base::append_le(form, id.value());
-  }
 }
 
 struct CanonicalForm {
@@ -47,11 +41,11 @@ struct CanonicalForm {
   }
   void operator()(const MarkRead& c) {
     kind(7);
-    put_ids(form, c.message_ids);
+    append_ids(form, c.message_ids);
   }
   void operator()(const DeleteMessages& c) {
     kind(8);
-    put_ids(form, c.message_ids);
+    append_ids(form, c.message_ids);
   }
   void operator()(const Sweep&) {}
   void operator()(const Tick&) {}

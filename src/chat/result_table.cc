@@ -174,7 +174,7 @@ ResultTable::ResultTable(SQLite::Database& db)
 
 namespace {
 
-StoredResult read_row(const Run& run) {
+StoredResult read_result(const Run& run) {
   StoredResult row;
   row.owner = {run.integer(0)};
   row.position = run.id<Position>(1);
@@ -192,13 +192,13 @@ void ResultTable::forget_cached() { lowest_known_ = false; }
 
 std::optional<StoredResult> ResultTable::find(const base::RequestId& id, ResultOwner owner) {
   Run run(find_, blob_of(id.bytes), owner.key);
-  return run.step() ? std::optional(read_row(run)) : std::nullopt;
+  return run.step() ? std::optional(read_result(run)) : std::nullopt;
 }
 
 std::optional<StoredResult> ResultTable::find_matching(const base::RequestId& id, ResultOwner owner,
                                                        const SessionMark& session) {
   Run run(find_matching_, blob_of(id.bytes), owner.key, blob_of(session));
-  return run.step() ? std::optional(read_row(run)) : std::nullopt;
+  return run.step() ? std::optional(read_result(run)) : std::nullopt;
 }
 
 void ResultTable::insert(const base::RequestId& id, const StoredResult& row) {

@@ -17,7 +17,7 @@ SessionTable::SessionTable(SQLite::Database& db, std::size_t cache_limit)
 
 namespace {
 
-SessionRow read_row(const Run& run) {
+SessionRow read_session(const Run& run) {
   SessionRow row;
   row.position = run.id<Position>(0);
   row.hash.bytes = run.array<decltype(row.hash.bytes)>(1);
@@ -27,10 +27,10 @@ SessionRow read_row(const Run& run) {
   return row;
 }
 
-std::vector<SessionRow> read_rows(Run& run) {
+std::vector<SessionRow> read_sessions(Run& run) {
   std::vector<SessionRow> rows;
   while (run.step()) {
-    rows.push_back(read_row(run));
+    rows.push_back(read_session(run));
   }
   return rows;
 }
@@ -50,17 +50,17 @@ std::optional<SessionRow> SessionTable::find(const SessionHash& hash) {
   if (!run.step()) {
     return std::nullopt;
   }
-  return by_hash_.put(hash, read_row(run));
+  return by_hash_.put(hash, read_session(run));
 }
 
 std::vector<SessionRow> SessionTable::of(AccountId account) {
   Run run(of_, account);
-  return read_rows(run);
+  return read_sessions(run);
 }
 
 std::vector<SessionRow> SessionTable::oldest(std::size_t limit) {
   Run run(oldest_, static_cast<std::int64_t>(limit));
-  return read_rows(run);
+  return read_sessions(run);
 }
 
 std::optional<std::int64_t> SessionTable::first_expiry_ms() {

@@ -17,8 +17,8 @@ constexpr milliseconds kPatience{3'000};
 // An answer is waited for no longer than this.
 constexpr milliseconds kAnswerLimit{1'500};
 // All others are asked at once, then after pauses that grow: where nobody has a majority, the watch stays.
-constexpr milliseconds kFirstPause{500};
-constexpr milliseconds kMostPause{4'000};
+constexpr milliseconds kFirstProbePause{500};
+constexpr milliseconds kMostProbePause{4'000};
 
 // How long the node has heard of no majority; one that never has is as old as can be.
 milliseconds age_of(const v1::AsOf& as_of) {
@@ -90,7 +90,7 @@ std::optional<std::size_t> MajorityProbe::on_answer(Time now) {
   ++asked_;
   const std::size_t others = count_ - 1;
   const auto doublings = static_cast<int>(std::min<std::size_t>(asked_ / others, 4)) - 1;
-  due_ = asked_ % others == 0 ? now + std::min(kFirstPause * (1 << doublings), kMostPause) : now;
+  due_ = asked_ % others == 0 ? now + std::min(kFirstProbePause * (1 << doublings), kMostProbePause) : now;
   return std::nullopt;
 }
 

@@ -22,8 +22,8 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using std::chrono::system_clock;
 
-constexpr milliseconds kFirstPause{50};
-constexpr milliseconds kMostPause{1'000};
+constexpr milliseconds kFirstReconnectPause{50};
+constexpr milliseconds kMostReconnectPause{1'000};
 
 // One stream at one node, read with a limit on silence and on being cut off. Used by one thread; cancel() by
 // any.
@@ -262,7 +262,8 @@ class Watch::Impl {
     if (failures == 0) {
       return;
     }
-    const auto length = std::min(kFirstPause * (1 << std::min(failures - 1, 5)), kMostPause);
+    const auto length =
+        std::min(kFirstReconnectPause * (1 << std::min(failures - 1, 5)), kMostReconnectPause);
     std::mutex mutex;
     std::condition_variable_any nobody;
     std::unique_lock lock(mutex);

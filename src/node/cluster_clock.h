@@ -15,10 +15,9 @@
 
 #include "base/ids.h"
 #include "chat/types.h"
+#include "node/steady_time.h"
 
 namespace parley::node {
-
-using SteadyTime = std::chrono::steady_clock::time_point;
 
 class ClusterClock {
  public:

@@ -9,12 +9,12 @@
 #include <mutex>
 #include <optional>
 
+#include "node/steady_time.h"
+
 namespace parley::node {
 
 class Freshness {
  public:
-  using SteadyTime = std::chrono::steady_clock::time_point;
-
   void as_of(SteadyTime asked_at) {
     const std::scoped_lock lock(mutex_);
     asked_at_ = asked_at_ ? std::max(*asked_at_, asked_at) : asked_at;

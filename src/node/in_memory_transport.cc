@@ -4,12 +4,11 @@
 
 #include "base/ensure.h"
 #include "node/peer_codec.h"
+#include "node/steady_time.h"
 #include "node/thread_name.h"
 
 namespace parley::node {
 namespace {
-
-using SteadyTime = std::chrono::steady_clock::time_point;
 
 constexpr std::chrono::milliseconds kRedial{50};
 constexpr std::size_t kMaxQueuedPackets = 16'384;

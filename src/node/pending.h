@@ -14,11 +14,10 @@
 
 #include "base/payload.h"
 #include "node/chat_node.h"
+#include "node/steady_time.h"
 #include "raft/types.h"
 
 namespace parley::node {
-
-using SteadyTime = std::chrono::steady_clock::time_point;
 
 // Counts what is under way; full: overload is answered at once. Any thread.
 class Places {

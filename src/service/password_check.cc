@@ -22,7 +22,7 @@ struct Opening {
   std::move_only_function<void(const OpenedSession&)> opened;
 };
 
-void log_in(const std::shared_ptr<Opening>& opening, const chat::Credentials& credentials) {
+void log_in_with(const std::shared_ptr<Opening>& opening, const chat::Credentials& credentials) {
   const auto& call = opening->call;
   auto token = new_token(call->node());
   if (!token) {
@@ -65,7 +65,7 @@ void check_opening(const std::shared_ptr<Opening>& opening, std::optional<chat::
         } else if (!*matches) {
           opening->call->fail(opening->wrong);
         } else {
-          log_in(opening, *credentials);
+          log_in_with(opening, *credentials);
         }
       });
 }

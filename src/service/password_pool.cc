@@ -39,7 +39,7 @@ bool from_base64(std::string_view text, std::array<unsigned char, Size>& bytes) 
          size_bytes == Size;
 }
 
-std::optional<Argon2id> parse(const std::string& text) {
+std::optional<Argon2id> parse_argon2id(const std::string& text) {
   Argon2id parts;
   unsigned long long memory_kib = 0;
   unsigned long long passes = 0;
@@ -61,7 +61,7 @@ std::optional<Argon2id> parse(const std::string& text) {
 // Whether it is the password; nothing: there was no memory to find out. crypto_pwhash_str_verify gives one
 // answer for both (and the same errno), so the hash is made again and compared here.
 std::optional<bool> matches(const std::string& text, std::string_view password) {
-  const auto parts = parse(text);
+  const auto parts = parse_argon2id(text);
   if (!parts) {
     return false;
   }

@@ -39,10 +39,6 @@ std::string parent_folder(const std::string& folder) {
   return slash == 0 ? "/" : folder.substr(0, slash);
 }
 
-std::unexpected<OpenError> disk_failed(DiskError error) {
-  return std::unexpected(OpenError{.disk = std::move(error)});
-}
-
 }  // namespace
 
 struct Log::State {

@@ -16,10 +16,6 @@ using Checked = std::expected<void, OpenError>;
 
 constexpr std::size_t kCopyBytes = 1024 * 1024;
 
-std::unexpected<OpenError> disk_failed(DiskError error) {
-  return std::unexpected(OpenError{.disk = std::move(error)});
-}
-
 // A segment file as it was found.
 struct Found {
   Segment segment;

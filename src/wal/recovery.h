@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "wal/file_system.h"
@@ -29,6 +30,10 @@ struct Recovery {
   bool ends_with_seal = false;
   bool dropped_torn_tail = false;
 };
+
+[[nodiscard]] inline std::unexpected<OpenError> disk_failed(DiskError error) {
+  return std::unexpected(OpenError{.disk = std::move(error)});
+}
 
 // Reads and repairs (docs/log-format.md, Recovery). No segment at all: nothing. Segments but no batch (the
 // log's making was cut short): no `used` segment. The folder must be locked.

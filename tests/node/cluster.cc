@@ -15,13 +15,13 @@ namespace {
 
 using parley::testing::wait_until;
 
+}  // namespace
+
 std::int64_t unix_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();
 }
-
-}  // namespace
 
 TemporaryFolder::TemporaryFolder() {
   std::string pattern = (std::filesystem::temp_directory_path() / "parley-node-XXXXXX").string();

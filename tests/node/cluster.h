@@ -16,6 +16,9 @@
 
 namespace parley::node::testing {
 
+// The machine's clock.
+[[nodiscard]] std::int64_t unix_ms();
+
 // A folder below the system's temporary one; removed at the end.
 class TemporaryFolder {
  public:

@@ -354,11 +354,6 @@ TEST(Failover, J4ASessionEndedAtOneNodeIsEndedAtAll) {
 // out, and an id of next year stays refused.
 TEST(Failover, J16TheLeadersClockJumpsAndHonestClientsGoOn) {
   constexpr std::int64_t kDay_ms = 24LL * 3600 * 1000;
-  const auto now_ms = [] {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(
-               std::chrono::system_clock::now().time_since_epoch())
-        .count();
-  };
   std::map<std::uint32_t, std::atomic<std::int64_t>> offsets_ms;
   std::map<std::uint32_t, std::atomic<int>> looks;  // at the clock, by its node
   for (std::uint32_t id = 1; id <= 3; ++id) {
@@ -367,7 +362,7 @@ TEST(Failover, J16TheLeadersClockJumpsAndHonestClientsGoOn) {
   }
   TestCluster cluster(3, [&](ReplicaOptions& options) {
     options.wall_clock = [&, id = options.id.value()] {
-      const std::int64_t time_ms = now_ms() + offsets_ms.at(id);
+      const std::int64_t time_ms = unix_ms() + offsets_ms.at(id);
       ++looks.at(id);
       return time_ms;
     };
@@ -385,10 +380,10 @@ TEST(Failover, J16TheLeadersClockJumpsAndHonestClientsGoOn) {
       const auto result = cluster.write_until_known(leader, cluster.message(anna, anna, sent.back()));
       ASSERT_TRUE(result);
       EXPECT_EQ(result->verdict, chat::Verdict::done) << sent.back();
-      EXPECT_LT(std::abs(result->message.sent_at_unix_ms - now_ms()), kDay_ms) << "one clock of three";
+      EXPECT_LT(std::abs(result->message.sent_at_unix_ms - unix_ms()), kDay_ms) << "one clock of three";
     }
     chat::SendMessage ahead = cluster.message(anna, anna, "of next year");
-    ahead.request.id = base::make_request_id(now_ms() + 365 * kDay_ms, {1, 2, 3});
+    ahead.request.id = base::make_request_id(unix_ms() + 365 * kDay_ms, {1, 2, 3});
     const auto refused = cluster.write_until_known(leader, ahead);
     ASSERT_TRUE(refused);
     EXPECT_EQ(refused->verdict, chat::Verdict::request_id_ahead);

@@ -10,12 +10,6 @@ namespace {
 
 constexpr std::chrono::seconds kDeadline{5};
 
-std::int64_t unix_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 }  // namespace
 
 Load::Load(std::vector<Replica*> nodes, const TestUser& user, std::uint32_t clients)

@@ -133,7 +133,7 @@ Case look_up(const World& world, const std::string& prefix) {
             }}}};
 }
 
-Case list(const World& world, const std::string& prefix) {
+Case list_accounts(const World& world, const std::string& prefix) {
   auto people = std::make_shared<std::vector<Person>>();
   for (const std::string name : {"a1", "a2", "b1", "b2", "b3"}) {
     people->emplace_back(world, prefix + "list." + name);
@@ -242,8 +242,8 @@ Case delete_account(const World& world, const std::string& prefix) {
 }  // namespace
 
 std::vector<Case> account_cases(const World& world, const std::string& prefix) {
-  return {create(world, prefix),  log_in(world, prefix), password(world, prefix),
-          look_up(world, prefix), list(world, prefix),   delete_account(world, prefix)};
+  return {create(world, prefix),  log_in(world, prefix),        password(world, prefix),
+          look_up(world, prefix), list_accounts(world, prefix), delete_account(world, prefix)};
 }
 
 std::vector<Case> all_cases(const World& world, const std::string& prefix) {

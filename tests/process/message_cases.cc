@@ -93,7 +93,7 @@ Case send_one(const World& world, const std::string& prefix) {
             }}}};
 }
 
-Case list(const World& world, const std::string& prefix) {
+Case list_messages(const World& world, const std::string& prefix) {
   auto three = std::make_shared<Three>(world, prefix, "msgs");
   return {"List",
           {sign_up(three),
@@ -281,8 +281,8 @@ Case remove(const World& world, const std::string& prefix) {
 }  // namespace
 
 std::vector<Case> message_cases(const World& world, const std::string& prefix) {
-  return {send_one(world, prefix),      list(world, prefix),      pages(world, prefix),
-          unread_counts(world, prefix), mark_read(world, prefix), remove(world, prefix)};
+  return {send_one(world, prefix),      list_messages(world, prefix), pages(world, prefix),
+          unread_counts(world, prefix), mark_read(world, prefix),     remove(world, prefix)};
 }
 
 }  // namespace parley::testing
