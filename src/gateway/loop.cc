@@ -54,6 +54,7 @@ void Loop::stop() {
 }
 
 void Loop::run() {
+  own_thread_ = std::this_thread::get_id();
   node::name_this_thread("gateway");
   const auto work = boost::asio::make_work_guard(*context_);
   context_->run();

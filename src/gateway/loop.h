@@ -3,6 +3,7 @@
 // thread posts.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -26,7 +27,7 @@ class Loop : public service::Executor {
 
   [[nodiscard]] boost::asio::io_context& context() const { return *context_; }
   void start();
-  [[nodiscard]] bool on_own_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
+  [[nodiscard]] bool on_own_thread() const { return own_thread_ == std::this_thread::get_id(); }
 
   // In order. Dropped, and destroyed at once, when the loop has stopped.
   void post(std::move_only_function<void()> task) override;
@@ -42,6 +43,7 @@ class Loop : public service::Executor {
   std::mutex mutex_;
   std::vector<std::move_only_function<void()>> tasks_;
   bool stopped_ = false;
+  std::atomic<std::thread::id> own_thread_;  // told by itself: others ask while it is started and joined
   std::thread thread_;
 };
 

@@ -86,6 +86,7 @@ void CompletionLoop::stop() {
 }
 
 void CompletionLoop::serve() {
+  own_thread_ = std::this_thread::get_id();
   void* tag = nullptr;
   bool ok = false;
   while (queue_->Next(&tag, &ok)) {

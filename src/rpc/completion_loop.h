@@ -6,6 +6,7 @@
 #include <grpcpp/alarm.h>
 #include <grpcpp/completion_queue.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -46,7 +47,7 @@ class CompletionLoop : public service::Executor {
 
   [[nodiscard]] grpc::CompletionQueue* queue() const { return queue_.get(); }
   void start();
-  [[nodiscard]] bool on_own_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
+  [[nodiscard]] bool on_own_thread() const { return own_thread_ == std::this_thread::get_id(); }
 
   // Dropped, and destroyed at once, when the loop has stopped. In order.
   void post(std::move_only_function<void()> task) override;
@@ -76,7 +77,8 @@ class CompletionLoop : public service::Executor {
   std::vector<std::move_only_function<void()>> tasks_;
   bool wake_is_set_ = false;
   bool stopped_ = false;
-  bool accepts_operations_ = true;  // the loop's thread alone
+  bool accepts_operations_ = true;           // the loop's thread alone
+  std::atomic<std::thread::id> own_thread_;  // told by itself: others ask while it is started and joined
   std::thread thread_;
   SteadyTimer timer_;
 };
