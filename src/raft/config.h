@@ -26,8 +26,7 @@ struct FlowConfig {
   std::size_t max_inflight_appends = 64;                 // per peer, unanswered
   std::size_t max_inflight_bytes = 8 * 1024 * 1024;      // per peer, unanswered
   std::size_t max_uncommitted_bytes = 64 * 1024 * 1024;  // beyond it propose answers "overloaded"
-  std::size_t max_cached_bytes =
-      64 * 1024 * 1024;  // entries kept in memory once stored, committed and applied
+  std::size_t max_cached_bytes = 64 * 1024 * 1024;       // entries kept in memory once stored and committed
   std::size_t max_unapplied_bytes =
       16 * 1024 * 1024;  // given out and not yet told by applied(); one larger entry goes alone
   std::size_t max_pending_reads = 100'000;

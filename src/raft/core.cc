@@ -106,7 +106,8 @@ void give_out_committed(Machine& machine) {
     give_out(machine, *entry);
   }
   const FlowConfig& flow = machine.config.flow;
-  if (machine.fetching_for_self || machine.self_fetch_not_before > machine.now ||
+  if (machine.fetching_for_self || machine.self_fetch_waits_for_room ||
+      machine.self_fetch_not_before > machine.now ||
       machine.unapplied.size_bytes >= flow.max_unapplied_bytes) {
     return;
   }
@@ -124,7 +125,11 @@ void give_out_fetched(Machine& machine, const FetchRequest& request, std::vector
   if (entries.empty()) machine.self_fetch_not_before = machine.now + 1;
   if (request.first != machine.unapplied.given().next()) return;
   for (Entry& entry : entries) {
-    if (!is_ready_to_apply(machine, entry.index) || !has_room_for(machine, entry)) return;
+    if (!is_ready_to_apply(machine, entry.index)) return;
+    if (!has_room_for(machine, entry)) {
+      machine.self_fetch_waits_for_room = true;
+      return;
+    }
     give_out(machine, std::move(entry));
   }
 }
@@ -225,6 +230,7 @@ void Core::applied(Index index) {
     unapplied.size_bytes -= unapplied.sizes.front();
     unapplied.sizes.pop_front();
     unapplied.applied = unapplied.applied.next();
+    machine_->self_fetch_waits_for_room = false;
   }
 }
 
@@ -240,6 +246,7 @@ bool Core::install(const CompactionPoint& point) {
   }
   machine_->commit = point.index;
   machine_->unapplied = {.applied = point.index};
+  machine_->self_fetch_waits_for_room = false;
   machine_->fetching_for_self = false;
   machine_->installed = point;
   if (const auto leader = machine_->known_leader()) {
@@ -279,8 +286,9 @@ Output Core::take_output() {
   start_batch(*machine_);
   release_held(*machine_);
   give_out_committed(*machine_);
-  machine_->log.trim_cache(std::min(machine_->commit, machine_->unapplied.given()),
-                           machine_->config.flow.max_cached_bytes);
+  // Also what the state machine was not given yet: it may stand still for as long as it likes (design.md,
+  // rule 16), and then has it from the disk.
+  machine_->log.trim_cache(machine_->commit, machine_->config.flow.max_cached_bytes);
   const Standing standing = machine_->standing();
   machine_->out.leadership_changed = standing != machine_->published;
   machine_->published = standing;

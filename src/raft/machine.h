@@ -97,6 +97,7 @@ struct Machine {
   Unapplied unapplied;
   bool fetching_for_self = false;
   std::uint64_t self_fetch_not_before = 0;  // tick
+  bool self_fetch_waits_for_room = false;   // of the state machine: what was read last had none
   RoleState role;
   std::uint64_t now = 0;  // ticks
   std::uint64_t election_elapsed = 0;
