@@ -6,6 +6,7 @@
 #include "base/ensure.h"
 #include "node/read_router.h"
 #include "node/stamped_entry.h"
+#include "node/write_router.h"
 #include "raft/codec.h"
 
 namespace parley::node {
@@ -97,7 +98,7 @@ void Applier::answer() {
   bool has_replied = false;
   for (auto& [writer, result] : std::exchange(results_, {})) {
     if (auto* write = std::get_if<PendingWritePtr>(&writer)) {
-      (*write)->done(std::move(result));
+      finish(**write, std::move(result));
     } else if (const auto* remote = std::get_if<RemoteWriter>(&writer)) {
       outlet_.reply(*remote, std::move(result));
       has_replied = true;
@@ -189,6 +190,7 @@ void Applier::serve_stale(PendingRead read) {
   if (state_ && state_->uncommitted_entries() > 0) {
     static_cast<void>(commit());
   }
+  read.needs = base::Position(progress_.committed.load(std::memory_order_relaxed));
   outlet_.read(std::move(read));
 }
 
@@ -214,6 +216,7 @@ void Applier::serve_ready() {
     }
     freshness_.as_of(group.asked_at);
     for (PendingRead& read : group.reads) {
+      read.needs = group.position;
       outlet_.read(std::move(read));
     }
   }

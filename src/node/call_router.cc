@@ -21,11 +21,13 @@ void fail(PendingCall& call, base::Code code, std::string reason, std::string me
                                 : base::refused(code, std::move(reason), std::move(message))));
 }
 
-CallRouter::CallRouter(Send send, Serve serve, CallLimits limits, SteadyTime now)
+CallRouter::CallRouter(Send send, Serve serve, CallLimits limits, std::uint64_t first_forward_id,
+                       SteadyTime now)
     : send_(std::move(send)),
       serve_(std::move(serve)),
       limits_(limits),
       leaderless_since_(now),
+      next_forward_id_(first_forward_id),
       next_expiry_check_(now) {}
 
 // ---- of this node's clients ----

@@ -39,7 +39,9 @@ class CallRouter {
   // under way.
   using Serve = std::move_only_function<bool(const raft::Member& origin, ForwardCall& forward)>;
 
-  CallRouter(Send send, Serve serve, CallLimits limits, SteadyTime now);
+  // `first_forward_id`: random, so that no answer meant for an earlier life of this node finds a call of this
+  // one.
+  CallRouter(Send send, Serve serve, CallLimits limits, std::uint64_t first_forward_id, SteadyTime now);
 
   // A call of a client of this node.
   void submit(PendingCallPtr call, SteadyTime now);
@@ -84,7 +86,7 @@ class CallRouter {
   SteadyTime leaderless_since_;
   std::vector<PendingCallPtr> waiting_;
   std::map<std::uint64_t, Forwarded> forwarded_;  // oldest first
-  std::uint64_t next_forward_id_ = 1;
+  std::uint64_t next_forward_id_;
   SteadyTime next_expiry_check_;
 };
 

@@ -42,13 +42,13 @@ CoreLoop::CoreLoop(raft::Core core, std::optional<raft::Founding> founding, chat
       writes_(
           log_, clock_,
           [this](base::NodeId to, PeerMessage message) { return ports_.send(to, std::move(message)); },
-          options_.writes, now),
+          options_.writes, options_.first_forward_id, now),
       reads_(log_, options_.reads, now),
       calls_([this](base::NodeId to, PeerMessage message) { return ports_.send(to, std::move(message)); },
              [this](const raft::Member& origin, ForwardCall& forward) {
                return ports_.serve_call(origin, forward);
              },
-             options_.calls, now),
+             options_.calls, options_.first_forward_id, now),
       founder_(self_, options_.listed, founding),
       addresses_(self_.id, options_.listed),
       founding_(std::move(founding)),

@@ -68,6 +68,7 @@ struct CoreLoopOptions {
   WriteLimits writes;
   ReadLimits reads;
   CallLimits calls;
+  std::uint64_t first_forward_id = 1;  // random in every process: of writes and calls that are forwarded
 };
 
 // A batch that takes longer (a slow disk, a far majority) is not waited for: the next goes beside it.

@@ -74,6 +74,12 @@ chat::Stamp newest_stamp(const raft::RecoveredLog& log, chat::Stamp of_state) {
   return of_state;
 }
 
+// A start before the founding has made it, and nothing was applied since.
+bool is_unused(const chat::StateOptions& options) {
+  const auto opened = chat::StateMachine::open(options);
+  return opened && (*opened)->applied().is_none();
+}
+
 // Rule 16: whatever is wrong with the state, the node can still store, vote and forward.
 void open_state(OpenedFolder& folder) {
   auto opened = chat::StateMachine::open(folder.state_options);
@@ -103,11 +109,6 @@ std::expected<OpenedFolder, std::string> open_folder(wal::FileSystem& files, con
     return std::unexpected(opened.error().describe());
   }
   OpenedFolder folder{.log = std::move(opened->log), .recovered = std::move(opened->recovered)};
-  if (folder.recovered.log.last.is_none()) {
-    if (auto done = set_state_aside(files, path); !done) {
-      return std::unexpected(done.error());
-    }
-  }
   auto founding = read_founding(folder.log, folder.recovered.log);
   if (!founding) {
     return std::unexpected(founding.error());
@@ -116,6 +117,11 @@ std::expected<OpenedFolder, std::string> open_folder(wal::FileSystem& files, con
   const std::string& live = folder.recovered.live_state_file;
   folder.state_options = {.path = path + "/" + (live.empty() ? kStateFile : live),
                           .vfs = std::move(sqlite_vfs)};
+  if (folder.recovered.log.last.is_none() && !is_unused(folder.state_options)) {
+    if (auto done = set_state_aside(files, path); !done) {
+      return std::unexpected(done.error());
+    }
+  }
   open_state(folder);
   if (folder.state && folder.state->applied() > folder.recovered.log.last) {
     return std::unexpected(fmt::format(

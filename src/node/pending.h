@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -89,6 +90,13 @@ using PendingWritePtr = std::unique_ptr<PendingWrite>;
 struct RemoteWriter {
   raft::Member origin;
   std::uint64_t forward_id = 0;
+  bool operator==(const RemoteWriter&) const = default;
+};
+
+struct RemoteWriterHash {
+  [[nodiscard]] std::size_t operator()(const RemoteWriter& writer) const {
+    return std::hash<std::uint64_t>{}(writer.forward_id ^ (std::uint64_t{writer.origin.id.value()} << 48));
+  }
 };
 
 // Who waits for an entry, if anybody.
@@ -105,6 +113,7 @@ struct PendingRead {
   Deadline deadline;
   ReadCallback done;
   Place place;
+  base::Position needs;  // what its snapshot must have applied at least
 };
 
 // A call of a client of this node that the leader has to answer.

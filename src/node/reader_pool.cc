@@ -48,7 +48,7 @@ std::size_t ReaderPool::serve(chat::Reader& reader, const Freshness& freshness,
   const auto start = std::chrono::steady_clock::now();
   std::size_t next = first;
   auto now = start;
-  while (next < reads.size() && now - start < kSnapshotTime) {
+  while (next < reads.size() && now - start < kSnapshotTime && reads[next].needs <= reader.applied()) {
     PendingRead& read = reads[next++];
     if (read.deadline <= now) {
       fail(read, base::Code::deadline_exceeded, "DEADLINE_EXCEEDED", "The read was not answered in time.");
@@ -74,19 +74,28 @@ void ReaderPool::run() {
     }
     std::vector<PendingRead> reads(std::make_move_iterator(taken.begin()),
                                    std::make_move_iterator(taken.end()));
-    if (!reader) {
-      auto opened = chat::Reader::open(state_);
-      if (!opened) {
-        for (PendingRead& read : reads) {
-          fail(read, base::Code::unavailable, "STATE_UNREADABLE",
-               "This node's state cannot be read: " + opened.error().what);
-        }
-        continue;
-      }
-      reader = std::move(*opened);
-    }
+    bool is_new = false;
     for (std::size_t next = 0; next < reads.size();) {
-      next = serve(*reader, freshness_, reads, next);
+      if (!reader) {
+        auto opened = chat::Reader::open(state_);
+        if (!opened) {
+          fail(reads[next++], base::Code::unavailable, "STATE_UNREADABLE",
+               "This node's state cannot be read: " + opened.error().what);
+          continue;
+        }
+        reader = std::move(*opened);
+        is_new = true;
+      }
+      const std::size_t served = serve(*reader, freshness_, reads, next);
+      if (served != next) {
+        next = served;
+      } else if (is_new) {
+        fail(reads[next++], base::Code::unavailable, "STATE_UNREADABLE",
+             "This node's state is being made again, and is not as far as this read needs.");
+      } else {
+        // What it reads is not what is applied: the file was replaced under it.
+        reader.reset();
+      }
     }
   }
 }

@@ -32,7 +32,8 @@ class ReaderPool {
 
  private:
   void run();
-  // One snapshot for as many of `reads` as fit into its time.
+  // One snapshot for as many of `reads` as fit into its time, and up to the first that needs a newer one.
+  // Returns where it ended.
   static std::size_t serve(chat::Reader& reader, const Freshness& freshness, std::vector<PendingRead>& reads,
                            std::size_t first);
 

@@ -236,7 +236,8 @@ CoreLoopOptions RunningReplica::loop_options() const {
           .tick = options_.tick,
           .writes = {.no_leader_answer = options_.limits.no_leader_answer},
           .reads = {.no_leader_answer = options_.limits.no_leader_answer},
-          .calls = {.no_leader_answer = options_.limits.no_leader_answer}};
+          .calls = {.no_leader_answer = options_.limits.no_leader_answer},
+          .first_forward_id = random_seed() >> 1U};  // and room to count on from there
 }
 
 raft::Core RunningReplica::make_core() {

@@ -78,6 +78,16 @@ void WatchHub::take_checked(const Checked& checked) {
     leave(watch);
     return;
   }
+  // A failed commit has taken the state back: what ends its session up to the cursor may be missing there,
+  // and is never told again.
+  if (!checked.snapshot.is_none() && checked.snapshot < watch.cursor && !watch.is_foreign) {
+    watch.stage = WatchStage::replaying;
+    stuck_.push_back(checked.watch);
+    if (!watch.has_begun) {
+      heartbeat(watch);
+    }
+    return;
+  }
   if (checked.error) {
     end(watch, *checked.error);
     return;

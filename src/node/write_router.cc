@@ -31,13 +31,25 @@ void fail(PendingWrite& write, base::Code code, std::string reason, std::string 
                                  : base::refused(code, std::move(reason), std::move(message))));
 }
 
-WriteRouter::WriteRouter(OrderedLog& log, ClusterClock& clock, Send send, WriteLimits limits, SteadyTime now)
+void finish(PendingWrite& write, chat::CommandResult result) {
+  if (write.may_have_happened && result.verdict == chat::Verdict::request_id_ahead) {
+    base::Error error = chat::to_error(result);
+    error.outcome = base::Outcome::unknown;
+    write.done(std::unexpected(std::move(error)));
+    return;
+  }
+  write.done(std::move(result));
+}
+
+WriteRouter::WriteRouter(OrderedLog& log, ClusterClock& clock, Send send, WriteLimits limits,
+                         std::uint64_t first_forward_id, SteadyTime now)
     : log_(log),
       clock_(clock),
       send_(std::move(send)),
       limits_(limits),
       status_(log.status()),
       leaderless_since_(now),
+      next_forward_id_(first_forward_id),
       next_expiry_check_(now) {}
 
 void WriteRouter::submit(PendingWritePtr write, SteadyTime now) {
@@ -90,16 +102,23 @@ bool WriteRouter::start_front(SteadyTime now) {
     refuse_overload(write);
     return true;
   }
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(write.deadline - now);
   const std::uint64_t forward_id = next_forward_id_;
-  if (!send_(status_.leader->id, ForwardWrite{.forward_id = forward_id,
-                                              .deadline_ms = static_cast<std::uint32_t>(left.count()),
-                                              .command = write.command})) {
+  if (!send(forward_id, *status_.leader, write, now)) {
     return false;
   }
   ++next_forward_id_;
   forwarded_.emplace(forward_id, Forwarded{*status_.leader, now, std::move(waiting_.front())});
   return true;
+}
+
+bool WriteRouter::send(std::uint64_t forward_id, const raft::Member& leader, const PendingWrite& write,
+                       SteadyTime now) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(write.deadline - now).count();
+  return send_(
+      leader.id,
+      ForwardWrite{.forward_id = forward_id,
+                   .deadline_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 0, UINT32_MAX)),
+                   .command = write.command});
 }
 
 void WriteRouter::reply(const RemoteWriter& to, ForwardReply answer) {
@@ -114,6 +133,9 @@ void WriteRouter::on_forward(const raft::Member& origin, const ForwardWrite& for
     reply(writer, {.answer = ForwardFailure::not_proposed});
     return;
   }
+  if (proposed_for_others_.contains(writer)) {
+    return;  // asked again: the entry is on its way, and its result answers both
+  }
   // What does not decode could be applied nowhere: it must not get into the log.
   if (const auto command = chat::decode_command(forward.command.view()); !command) {
     reply(writer, {.answer = base::refused(base::Code::invalid_argument, "BAD_COMMAND", command.error())});
@@ -125,6 +147,7 @@ void WriteRouter::on_forward(const raft::Member& origin, const ForwardWrite& for
   }
   if (place) {
     proposed_.push_back({*place, writer});
+    proposed_for_others_.insert(writer);
   } else if (place.error() == ProposeRefusal::overloaded) {
     base::Error error = base::refused(base::Code::resource_exhausted, "OVERLOADED",
                                       "The cluster is busy: too many writes wait for their turn. Try again.");
@@ -143,7 +166,7 @@ void WriteRouter::on_reply(const raft::Member& from, ForwardReply reply) {
   PendingWritePtr write = std::move(found->second.write);
   forwarded_.erase(found);
   if (auto* result = std::get_if<chat::CommandResult>(&reply.answer)) {
-    write->done(std::move(*result));
+    finish(*write, std::move(*result));
   } else if (auto* error = std::get_if<base::Error>(&reply.answer)) {
     // The refusal speaks of this attempt alone.
     if (write->may_have_happened) {
@@ -204,6 +227,7 @@ void WriteRouter::on_status(const LogStatus& status, SteadyTime now) {
   }
   if (before.is_leader && (!status.is_leader || status.term != before.term)) {
     std::deque<Proposed> lost = std::exchange(proposed_, {});
+    proposed_for_others_.clear();
     for (Proposed& proposed : lost) {
       lose(std::move(proposed.writer));
     }
@@ -223,6 +247,9 @@ std::vector<ApplyItem> WriteRouter::claim(std::vector<raft::Entry> committed) {
     while (!proposed_.empty() && proposed_.front().place.position <= item.entry.index) {
       Proposed proposed = std::move(proposed_.front());
       proposed_.pop_front();
+      if (const auto* remote = std::get_if<RemoteWriter>(&proposed.writer)) {
+        proposed_for_others_.erase(*remote);
+      }
       if (proposed.place == LogPlace{item.entry.index, item.entry.term}) {
         item.writer = std::move(proposed.writer);
       } else {
@@ -264,12 +291,28 @@ void WriteRouter::expire(SteadyTime now) {
   }
 }
 
+// To the same leader under the same id: the answer to any of them counts. A leader that is slow would
+// otherwise be asked again and again, and never heard. Without a leader it waits for one, as all do.
+void WriteRouter::resend(SteadyTime now) {
+  take_back_forwarded(
+      [&](const Forwarded& forwarded) {
+        return now - forwarded.sent_at >= limits_.resend && status_.leader != forwarded.leader;
+      },
+      now);
+  for (auto& [id, forwarded] : forwarded_) {
+    if (now - forwarded.sent_at >= limits_.resend) {
+      forwarded.sent_at = now;
+      forwarded.write->may_have_happened = true;
+      [[maybe_unused]] const bool sent = send(id, forwarded.leader, *forwarded.write, now);
+    }
+  }
+}
+
 void WriteRouter::tick(SteadyTime now) {
   if (now >= next_expiry_check_) {
     next_expiry_check_ = now + kExpiryCheck;
     expire(now);
-    take_back_forwarded([&](const Forwarded& forwarded) { return now - forwarded.sent_at >= limits_.resend; },
-                        now);
+    resend(now);
   }
   flush(now);
 }
@@ -279,6 +322,7 @@ void WriteRouter::stop() {
     lose(std::move(proposed.writer));
   }
   proposed_.clear();
+  proposed_for_others_.clear();
   for (auto& [id, forwarded] : forwarded_) {
     forwarded.write->may_have_happened = true;
     waiting_.push_back(std::move(forwarded.write));

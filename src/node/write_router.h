@@ -17,6 +17,7 @@
 #include <functional>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "node/cluster_clock.h"
@@ -38,7 +39,10 @@ class WriteRouter {
   // False: not sent, and never will be.
   using Send = std::move_only_function<bool(base::NodeId, PeerMessage)>;
 
-  WriteRouter(OrderedLog& log, ClusterClock& clock, Send send, WriteLimits limits, SteadyTime now);
+  // `first_forward_id`: random, so that no answer meant for an earlier life of this node finds a write of
+  // this one.
+  WriteRouter(OrderedLog& log, ClusterClock& clock, Send send, WriteLimits limits,
+              std::uint64_t first_forward_id, SteadyTime now);
 
   // A write of a client of this node; one that apply could not finish comes back the same way.
   void submit(PendingWritePtr write, SteadyTime now);
@@ -76,6 +80,9 @@ class WriteRouter {
   void flush(SteadyTime now);
   // True: the front of waiting_ has been taken from it.
   [[nodiscard]] bool start_front(SteadyTime now);
+  [[nodiscard]] bool send(std::uint64_t forward_id, const raft::Member& leader, const PendingWrite& write,
+                          SteadyTime now);
+  void resend(SteadyTime now);
   void lose(Writer writer);
   void take_back_forwarded(const std::function<bool(const Forwarded&)>& which, SteadyTime now);
   void reply(const RemoteWriter& to, ForwardReply answer);
@@ -89,11 +96,16 @@ class WriteRouter {
   std::optional<SteadyTime> leaderless_since_;
   std::deque<PendingWritePtr> waiting_;
   std::deque<Proposed> proposed_;  // in order of position, all of one term
+  std::unordered_set<RemoteWriter, RemoteWriterHash>
+      proposed_for_others_;  // those of proposed_: asked again, not twice
   std::unordered_map<std::uint64_t, Forwarded> forwarded_;
-  std::uint64_t next_forward_id_ = 1;
+  std::uint64_t next_forward_id_;
   SteadyTime next_expiry_check_;
 };
 
+// Ends a write with what applying it came to. A later attempt may find another verdict only where the id was
+// too far ahead: while an earlier one may be under way, that refusal is none.
+void finish(PendingWrite& write, chat::CommandResult result);
 // Ends a write without a result.
 void fail(PendingWrite& write, base::Code code, std::string reason, std::string message);
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <filesystem>
 #include <future>
 #include <map>
 #include <mutex>
@@ -192,6 +194,70 @@ TEST_F(BrokenState, CallsUnderWayAreBoundedAndTheEndOfTheNodeAnswersThem) {
     ASSERT_FALSE(ended);
     EXPECT_EQ(ended.error().reason, "SHUTTING_DOWN");
   }
+}
+
+// 1. The readers hold the state's file open. 2. It breaks, and the operator moves it away, as the log makes
+// it again. 3. A reader that went on reading the old file would answer as of then, for ever.
+TEST_F(BrokenState, AStateThatIsMadeAgainIsWhatIsReadFromThen) {
+  const std::uint32_t leader = cluster_.wait_for_leader();
+  const std::uint32_t full = cluster_.other_than(leader);
+  send(leader, "before");
+  cluster_.wait_until_equal();
+  for (int i = 0; i < 32; ++i) {
+    EXPECT_THAT(cluster_.inbox(full, ReadMode::linearizable, anna_), ::testing::ElementsAre("before"));
+  }
+  fill(full);
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    const std::string file = cluster_.folder(full) + "/state.db" + suffix;
+    if (std::filesystem::exists(file)) {
+      std::filesystem::rename(file, file + ".away");
+    }
+  }
+  disks_[full]->set_full(false);
+  ASSERT_TRUE(wait_until([&] { return cluster_.node(full).status().trouble.empty(); }));
+  send(leader, "after");
+  for (int i = 0; i < 32; ++i) {
+    EXPECT_THAT(cluster_.inbox(full, ReadMode::linearizable, anna_),
+                ::testing::ElementsAre("before", "filler", "after"));
+  }
+}
+
+// 1. A log-out is applied, told and acknowledged. 2. Its transaction fails: the state goes back to where the
+// session was. 3. Who has the old token watches. The log-out is run again, and is not told again.
+TEST_F(BrokenState, AWatchOfASessionWhoseEndWasRolledBackEndsAllTheSame) {
+  class Ended final : public WatchSink {
+   public:
+    [[nodiscard]] bool on_event(const chat::SharedEvent&) override {
+      ++events_;
+      return true;
+    }
+    [[nodiscard]] bool on_heartbeat(const AsOf&, bool) override { return true; }
+    [[nodiscard]] bool on_resync(base::Position) override { return true; }
+    void on_end(const base::Error& why) override {
+      EXPECT_EQ(why.reason, "SESSION_ENDED") << why.message;
+      has_ended_ = true;
+    }
+    [[nodiscard]] bool has_ended() const { return has_ended_; }
+    [[nodiscard]] int events() const { return events_; }
+
+   private:
+    std::atomic<int> events_{0};
+    std::atomic<bool> has_ended_{false};
+  };
+  const std::uint32_t leader = cluster_.wait_for_leader();
+  const std::uint32_t full = cluster_.other_than(leader);
+  cluster_.wait_until_equal();
+  disks_[full]->set_full(true);
+  const auto out = cluster_.write_until_known(
+      leader, chat::LogOut{.request = cluster_.new_request(), .authority = {anna_.account, anna_.session}});
+  ASSERT_TRUE(out && out->verdict == chat::Verdict::done);
+  ASSERT_TRUE(wait_until(
+      [&] { return cluster_.node(full).status().trouble.find("cannot apply") != std::string::npos; }));
+  const auto sink = std::make_shared<Ended>();
+  const auto watching = cluster_.node(full).watch(start_of(anna_), sink);
+  disks_[full]->set_full(false);
+  EXPECT_TRUE(wait_until([&] { return sink->has_ended(); }));
+  EXPECT_EQ(sink->events(), 0);
 }
 
 // A watch does not hang in silence: its heartbeats say that what it has gets older, also where it waits for a

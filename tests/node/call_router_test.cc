@@ -34,6 +34,8 @@ CallToLeader log_in_call() {
       .call = {.method = "S/LogIn", .request = base::Payload("l")}, .is_write = true, .is_repeatable = false};
 }
 
+constexpr std::uint64_t kFirstForwardId = 1;
+
 class CallRouterTest : public ::testing::Test {
  protected:
   std::shared_ptr<Answer> submit(CallToLeader what, milliseconds deadline = milliseconds(10'000)) {
@@ -87,7 +89,7 @@ class CallRouterTest : public ::testing::Test {
                        }
                        return has_room_;
                      },
-                     CallLimits{}, now_};
+                     CallLimits{}, kFirstForwardId, now_};
 };
 
 // ---- the node that was called ----

@@ -21,6 +21,8 @@ struct Sent {
   PeerMessage message;
 };
 
+constexpr std::uint64_t kFirstForwardId = 1;
+
 class WriteRouterTest : public ::testing::Test {
  protected:
   std::shared_ptr<Answer> submit(milliseconds deadline = milliseconds(10'000)) {
@@ -56,14 +58,17 @@ class WriteRouterTest : public ::testing::Test {
   ClusterClock clock_{chat::Stamp{}};
   std::vector<Sent> sent_;
   bool can_send_ = true;
-  WriteRouter router_{log_, clock_,
+  WriteRouter router_{log_,
+                      clock_,
                       [this](base::NodeId to, PeerMessage message) {
                         if (can_send_) {
                           sent_.push_back({to, std::move(message)});
                         }
                         return can_send_;
                       },
-                      WriteLimits{}, now_};
+                      WriteLimits{},
+                      kFirstForwardId,
+                      now_};
 };
 
 TEST_F(WriteRouterTest, TheLeaderProposesAndTheEntryFindsItsWriter) {
@@ -238,6 +243,79 @@ TEST_F(WriteRouterTest, ALostAnswerIsAskedForAgain) {
   EXPECT_EQ(forwarded(0).command, forwarded(1).command);
   router_.on_reply(member(2), {.forward_id = forwarded(1).forward_id, .answer = result(7)});
   EXPECT_TRUE(answer->has_value() && (*answer)->has_value());
+}
+
+// A leader that takes longer than the wait before it is asked again is heard all the same.
+TEST_F(WriteRouterTest, AnAnswerThatComesAfterItWasAskedForAgainCounts) {
+  log_.follow(member(2), 5);
+  status();
+  const auto answer = submit();
+  const std::uint64_t first = forwarded(0).forward_id;
+  pass(milliseconds(1600));
+  router_.on_reply(member(2), {.forward_id = first, .answer = result(7)});
+  EXPECT_TRUE(answer->has_value() && (*answer)->has_value());
+}
+
+TEST_F(WriteRouterTest, WhatIsAskedForAgainIsNotProposedAgainWhileItIsUnderWay) {
+  log_.lead(1, 5);
+  status();
+  const ForwardWrite write{
+      .forward_id = 44, .deadline_ms = 1000, .command = base::Payload(chat::encode(chat::Tick{}))};
+  router_.on_forward(member(3), write, now_);
+  router_.on_forward(member(3), write, now_);
+  EXPECT_THAT(log_.entries, SizeIs(1));
+  router_.on_forward(member(2), write, now_);
+  EXPECT_THAT(log_.entries, SizeIs(2)) << "another node's";
+  EXPECT_THAT(sent_, SizeIs(0));
+  EXPECT_THAT(router_.claim(log_.entries), SizeIs(2));
+  router_.on_forward(member(3), write, now_);
+  EXPECT_THAT(log_.entries, SizeIs(3)) << "its answer may have been lost";
+}
+
+// 1. A node forwards a write and is killed; it comes back while the leader still has that write's entry.
+// 2. Its new life forwards another client's write.
+// 3. The leader's answer to the first must not be told to the second.
+TEST_F(WriteRouterTest, AnAnswerForAnEarlierLifeOfThisNodeFindsNobody) {
+  log_.follow(member(2), 5);
+  status();
+  static_cast<void>(submit());
+  WriteRouter next_life(
+      log_, clock_,
+      [this](base::NodeId to, PeerMessage message) {
+        sent_.push_back({to, std::move(message)});
+        return true;
+      },
+      WriteLimits{}, 1'000'000, now_);
+  bool is_answered = false;
+  auto write = std::make_unique<PendingWrite>();
+  write->command = base::Payload(chat::encode(chat::Tick{}));
+  write->deadline = now_ + milliseconds(10'000);
+  write->done = [&is_answered](const base::Result<chat::CommandResult>&) { is_answered = true; };
+  next_life.submit(std::move(write), now_);
+  ASSERT_THAT(sent_, SizeIs(2));
+  next_life.on_reply(member(2), {.forward_id = forwarded(0).forward_id, .answer = result(7)});
+  EXPECT_FALSE(is_answered);
+  next_life.on_reply(member(2), {.forward_id = forwarded(1).forward_id, .answer = result(8)});
+  EXPECT_TRUE(is_answered);
+}
+
+// The one verdict that a later attempt may find otherwise: the first one may still be executed.
+TEST_F(WriteRouterTest, AnIdAheadIsNoRefusalWhileAnEarlierAttemptMayBeUnderWay) {
+  chat::CommandResult ahead = result(7);
+  ahead.verdict = chat::Verdict::request_id_ahead;
+  log_.follow(member(2), 5);
+  status();
+  const auto first = submit();
+  router_.on_reply(member(2), {.forward_id = forwarded(0).forward_id, .answer = ahead});
+  ASSERT_TRUE(first->has_value() && (*first)->has_value()) << "a result as any other";
+  const auto second = submit();
+  log_.follow(member(3), 6);
+  status();
+  router_.on_reply(member(3), {.forward_id = forwarded(2).forward_id, .answer = ahead});
+  ASSERT_TRUE(second->has_value());
+  ASSERT_FALSE((*second)->has_value());
+  EXPECT_EQ((*second)->error().outcome, base::Outcome::unknown);
+  EXPECT_EQ((*second)->error().reason, "REQUEST_ID_AHEAD");
 }
 
 TEST_F(WriteRouterTest, AnEntryOfAnotherLeaderAtTheSamePlaceIsNotTheWriters) {
