@@ -162,6 +162,9 @@ ExitCode list_users(Session& session, const UsersOptions& options) {
       print_line(session.json() ? to_json(account) : terminal_line(account.name()));
       ++shown;
     }
+    if (options.stale && request.page_token().empty()) {
+      print_age(page->as_of(), session.json());
+    }
     progress.set(fmt::format("listing accounts: {}", shown));
     request.set_page_token(page->next_page_token());
   } while (!request.page_token().empty() && (options.limit == 0 || shown < options.limit));

@@ -74,17 +74,6 @@ void print_message(const Session& session, const v1::Message& message) {
   print_line(session.json() ? to_json(message) : message_line(message));
 }
 
-void tell_age(const Session& session, const v1::AsOf& as_of) {
-  if (session.json()) {
-    return;
-  }
-  print_trouble(
-      as_of.has_age_ms()
-          ? fmt::format("stale answer: position {}, {} ms old", as_of.position(), as_of.age_ms())
-          : fmt::format("stale answer: position {}, of unknown age: this node has not heard from a majority",
-                        as_of.position()));
-}
-
 // With a limit: the newest ones, and they stand oldest first like everything else unless asked otherwise.
 ExitCode list_messages(Session& session, const ListOptions& options) {
   if (!session.is_logged_in()) {
@@ -116,7 +105,7 @@ ExitCode list_messages(Session& session, const ListOptions& options) {
       ++count;
     }
     if (options.stale && request.page_token().empty()) {
-      tell_age(session, page->as_of());
+      print_age(page->as_of(), session.json());
     }
     progress.set(fmt::format("listing messages: {}", count));
     request.set_page_token(page->next_page_token());
@@ -194,7 +183,7 @@ ExitCode unread(Session& session, bool stale) {
   }
   print_line(fmt::format("{:>6}  in all", all.total()));
   if (stale) {
-    tell_age(session, all.as_of());
+    print_age(all.as_of(), session.json());
   }
   return ExitCode::done;
 }

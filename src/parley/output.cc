@@ -53,7 +53,7 @@ std::string to_json(const google::protobuf::Message& message) {
   return terminal_json(json);
 }
 
-std::string to_json(const base::Error& error) {
+std::string to_json(const base::Error& error, std::string_view request_id) {
   v1::ErrorInfo info;
   info.set_reason(error.reason);
   info.set_outcome(error.outcome == base::Outcome::refused ? v1::OUTCOME_REFUSED : v1::OUTCOME_UNKNOWN);
@@ -66,8 +66,22 @@ std::string to_json(const base::Error& error) {
         google::protobuf::util::TimeUtil::MillisecondsToTimestamp(error.server_time_unix_ms);
   }
   info.set_position(error.position.value());
-  return fmt::format(R"({{"code":{},"message":{},"details":[{}]}})", quoted(base::to_string(error.code)),
-                     quoted(error.message), to_json(info));
+  const std::string again =
+      request_id.empty() ? "" : fmt::format(R"(,"requestId":{})", quoted(std::string(request_id)));
+  return fmt::format(R"({{"code":{},"message":{},"details":[{}]{}}})", quoted(base::to_string(error.code)),
+                     quoted(error.message), to_json(info), again);
+}
+
+void print_age(const v1::AsOf& as_of, bool as_json) {
+  if (as_json) {
+    fmt::print(stderr, "{{\"asOf\":{}}}\n", to_json(as_of));
+  } else if (as_of.has_age_ms()) {
+    print_trouble(fmt::format("stale answer: position {}, {} ms old", as_of.position(), as_of.age_ms()));
+  } else {
+    print_trouble(
+        fmt::format("stale answer: position {}, of unknown age: this node has not heard from a majority",
+                    as_of.position()));
+  }
 }
 
 std::string local_time(const google::protobuf::Timestamp& time) {

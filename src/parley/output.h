@@ -20,8 +20,12 @@ void print_trouble(std::string_view what);
 
 // The API's message as one line of JSON, empty and false fields too.
 [[nodiscard]] std::string to_json(const google::protobuf::Message& message);
-// {"code":…,"message":…,"details":[ErrorInfo]}
-[[nodiscard]] std::string to_json(const base::Error& error);
+// {"code":…,"message":…,"details":[ErrorInfo]}, and where asking again is safe "requestId", by which to do
+// it.
+[[nodiscard]] std::string to_json(const base::Error& error, std::string_view request_id = {});
+
+// On stderr, how old a stale answer is: for people, or as {"asOf":…}.
+void print_age(const v1::AsOf& as_of, bool as_json);
 
 // Of this machine's time zone: 2026-11-20 21:40:03, or 21:40.
 [[nodiscard]] std::string local_time(const google::protobuf::Timestamp& time);

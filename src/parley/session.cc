@@ -134,7 +134,7 @@ ExitCode Session::fail_usage(const std::string& what) const {
 
 ExitCode Session::unknown(const client::Unknown& unknown) const {
   if (json()) {
-    fmt::print(stderr, "{}\n", to_json(unknown.error));
+    fmt::print(stderr, "{}\n", to_json(unknown.error, unknown.request_id));
     return ExitCode::unknown;
   }
   print_trouble("outcome unknown: it may have happened, or may still happen: " + describe(unknown.error));

@@ -266,9 +266,15 @@ TEST(Cli, AnUnknownOutcomeIsExitCode4AndTellsHowToAskAgain) {
   ASSERT_THAT(ids, Not(IsEmpty()));
   EXPECT_THAT(ids, Each(ids.front()));
   EXPECT_THAT(result.err, HasSubstr("--request-id " + ids.front()));
+  const auto in_json = ann.run({"send", "bob", "hi", "--timeout", "1", "--json"});
+  EXPECT_EQ(in_json.exit_code, 4);
+  EXPECT_THAT(in_json.err, HasSubstr("\"outcome\":\"OUTCOME_UNKNOWN\""));
+  EXPECT_THAT(in_json.err, HasSubstr("\"requestId\":\"" + ids.back() + "\""));
+  const std::string first = ids.front();
+  ids.clear();
   healed = true;
-  EXPECT_EQ(ann.run({"send", "bob", "hi", "--request-id", ids.front()}).exit_code, 0);
-  EXPECT_THAT(ids, Each(ids.front()));
+  EXPECT_EQ(ann.run({"send", "bob", "hi", "--request-id", first}).exit_code, 0);
+  EXPECT_THAT(ids, ElementsAre(first));
 }
 
 TEST(Cli, FailsOverToALivingServer) {
@@ -317,6 +323,23 @@ TEST(Cli, ListsGoThroughAllPages) {
   EXPECT_THAT(lines(ann.run({"inbox", "--limit", "2", "--newest-first"}).out),
               ElementsAre(StartsWith("[5]"), StartsWith("[4]")));
   EXPECT_THAT(ann.run({"inbox", "--stale"}).err, HasSubstr("340 ms old"));
+  EXPECT_EQ(lines(ann.run({"inbox", "--stale", "--json"}).err),
+            std::vector<std::string>{R"({"asOf":{"position":"12","clusterId":"","ageMs":340}})"});
+}
+
+TEST(Cli, AStaleListOfAccountsSaysHowOldItIs) {
+  Script script;
+  script.list_accounts = [](grpc::ServerContext&, const v1::ListAccountsRequest& request,
+                            v1::ListAccountsResponse& response) {
+    EXPECT_TRUE(request.stale());
+    response.add_accounts()->set_name("bob");
+    response.mutable_as_of()->set_age_ms(340);
+    return grpc::Status::OK;
+  };
+  const Person ann(script);
+  const auto result = ann.run({"users", "--stale"});
+  EXPECT_EQ(result.out, "bob\n");
+  EXPECT_THAT(result.err, HasSubstr("340 ms old"));
 }
 
 TEST(Cli, JsonIsTheApisMessageOneALine) {
