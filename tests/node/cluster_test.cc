@@ -2,11 +2,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstdio>
+#include <map>
+
 #include "tests/node/cluster.h"
+#include "tests/node/load.h"
+#include "tests/node/stalling_disk.h"
+#include "tests/support/wait_until.h"
 
 namespace parley::node::testing {
 namespace {
 
+using parley::testing::wait_until;
 using ::testing::ElementsAre;
 
 TEST(Cluster, OneNodeAloneWorks) {
@@ -49,6 +57,40 @@ TEST(Cluster, AfterAStopOfAllEverythingIsThere) {
   cluster.start_all();
   EXPECT_TRUE(cluster.write_until_known(3, cluster.message(anna, anna, "after")));
   EXPECT_THAT(cluster.inbox(1, ReadMode::linearizable, anna), ElementsAre("before", "after"));
+}
+
+// What is acknowledged was synced by a majority before; and under load one sync serves many sends.
+TEST(Cluster, AMajoritySyncsBeforeEveryAcknowledgementAndOneSyncServesMany) {
+  std::map<std::uint32_t, StallingDisk> disks;
+  TestCluster cluster(3);
+  for (std::uint32_t id = 1; id <= 3; ++id) {
+    cluster.set_disk(id, disks[id]);
+  }
+  cluster.start_all();
+  const std::uint32_t leader = cluster.wait_for_leader();
+  const TestUser anna = cluster.make_user(leader, "anna");
+  cluster.wait_until_equal();
+  const auto counts = [&disks] { return std::array{disks[1].syncs(), disks[2].syncs(), disks[3].syncs()}; };
+  for (int i = 0; i < 10; ++i) {
+    const auto before = counts();
+    const auto sent = cluster.write(leader, cluster.message(anna, anna, "one at a time"));
+    const auto after = counts();
+    ASSERT_TRUE(sent) << sent.error().message;
+    int have_synced = 0;
+    for (std::size_t node = 0; node < before.size(); ++node) {
+      have_synced += after[node] > before[node] ? 1 : 0;
+    }
+    EXPECT_GE(have_synced, 2);
+  }
+  const std::uint64_t syncs_before = disks[leader].syncs();
+  Load load({&cluster.node(1), &cluster.node(2), &cluster.node(3)}, anna, 64);
+  ASSERT_TRUE(wait_until([&] { return load.acknowledged() >= 4'000; }));
+  const std::uint64_t syncs = disks[leader].syncs() - syncs_before;
+  load.stop();
+  std::printf("%llu sends, %llu syncs of the leader\n", static_cast<unsigned long long>(load.acknowledged()),
+              static_cast<unsigned long long>(syncs));
+  EXPECT_GE(syncs, 1U);
+  EXPECT_LT(syncs * 2, load.acknowledged());
 }
 
 }  // namespace

@@ -22,7 +22,11 @@ class StallingFile final : public wal::File {
     if (!disk_.may_sync()) {
       return std::unexpected(wal::DiskError{.operation = "fdatasync", .path = path_, .errno_value = EIO});
     }
-    return real_->sync_data();
+    auto synced = real_->sync_data();
+    if (synced) {
+      disk_.has_synced();
+    }
+    return synced;
   }
 
  private:

@@ -1,8 +1,10 @@
-// StallingDisk: the real file system, whose syncs a test can hold up or fail. Owned by: one test; outlives
-// the node that uses it. Any thread.
+// StallingDisk: the real file system, whose syncs a test can count, hold up or fail. Owned by: one test;
+// outlives the node that uses it. Any thread.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 
@@ -16,6 +18,8 @@ class StallingDisk final : public wal::FileSystem {
   void set_stalled(bool stalled);
   // From now on every sync fails with EIO.
   void fail_syncs();
+  // That have ended well.
+  [[nodiscard]] std::uint64_t syncs() const { return syncs_; }
 
   // FileSystem
   [[nodiscard]] wal::DiskResult<std::unique_ptr<wal::FolderLock>> lock_folder(
@@ -30,6 +34,7 @@ class StallingDisk final : public wal::FileSystem {
 
   // What a file's sync asks first: returns when it may go on; false: it fails.
   [[nodiscard]] bool may_sync();
+  void has_synced() { ++syncs_; }
 
  private:
   std::unique_ptr<wal::FileSystem> real_ = wal::make_posix_file_system();
@@ -37,6 +42,7 @@ class StallingDisk final : public wal::FileSystem {
   std::condition_variable changed_;
   bool is_stalled_ = false;
   bool is_failing_ = false;
+  std::atomic<std::uint64_t> syncs_{0};
 };
 
 }  // namespace parley::node::testing

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "tests/process/cluster.h"
 #include "tests/process/faulty_proxy.h"
 #include "tests/process/talk.h"
+#include "tests/support/wait_until.h"
 
 namespace parley::testing {
 namespace {
@@ -40,6 +42,17 @@ std::string told(const client::WriteOutcome<Answer>& outcome) {
     answer.clear_expires_at();
   }
   return answer.ShortDebugString();
+}
+
+// The last that it tells.
+std::uint64_t position_in(const std::string& told) {
+  static const std::regex pattern("(?:position: | at )(\\d+)");
+  std::uint64_t position = 0;
+  for (std::sregex_iterator match(told.begin(), told.end(), pattern); match != std::sregex_iterator();
+       ++match) {
+    position = std::stoull((*match)[1].str());
+  }
+  return position;
 }
 
 // A write that can be asked for again and again, with the same request_id.
@@ -116,6 +129,9 @@ std::string ask_at(const Cluster& cluster, int node, const Write& write) {
 
 class RetrySuite : public ::testing::Test {
  protected:
+  [[nodiscard]] std::uint64_t applied_at(int node) {
+    return cluster_.status(node).value_or(v1::GetStatusResponse()).applied_index();
+  }
   // Every write once, then `fault`, then every one again through every node.
   void run(const std::string& prefix, const std::function<void()>& fault) {
     const auto everywhere = cluster_.client();
@@ -188,8 +204,13 @@ TEST_F(RetrySuite, AfterALostReplyThroughAnotherNode) {
     client::Client through_proxy(std::move(options));
     [[maybe_unused]] const auto connected = through_proxy.get_status({});
     proxy.drop_replies();
+    const std::uint64_t before = applied_at(leader);
     EXPECT_THAT(write.ask(through_proxy), ::testing::StartsWith("unknown"));
+    ASSERT_TRUE(wait_until([&] { return applied_at(leader) > before; })) << "it has reached the log";
+    const std::uint64_t after = applied_at(leader);
     const std::string first = ask_at(cluster_, cluster_.any_follower(leader), write);
+    EXPECT_GT(position_in(first), before) << first;
+    EXPECT_LE(position_in(first), after) << "the second attempt was not remembered, but executed: " << first;
     EXPECT_THAT(first, ::testing::Not(::testing::StartsWith("unknown")));
     for (const int node : cluster_.ids()) {
       EXPECT_EQ(ask_at(cluster_, node, write), first) << "at node " << node;
