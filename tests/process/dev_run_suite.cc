@@ -138,12 +138,12 @@ TEST(DevRunSuite, ANodeIsKilledAndStartedAgainAndAllRunAgainOnOtherPorts) {
                         folder.path() / "again");
     bob.set_servers(run.found("node 2 +client (\\S+)"));
     EXPECT_TRUE(wait_until([&] { return bob.run({"inbox"}).out.contains("One node is dead."); }, kPatience));
-    // What other users of the machine could read: nothing.
+    run.interrupt();
+    // What other users of the machine could read: nothing. Running nodes rename and remove files.
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path() / "data")) {
       EXPECT_EQ(entry.status().permissions() & std::filesystem::perms(077), std::filesystem::perms::none)
           << entry.path();
     }
-    run.interrupt();
   }
   const TakenPort taken(number_in(first_client_port));
   DevRun run(folder, "second", {});
