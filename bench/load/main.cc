@@ -1,5 +1,6 @@
 // parley_load: how many sends a cluster acknowledges, how long they take, what they cost, and how long it is
-// silent when its leader is killed. Starts its own local cluster unless --servers names one.
+// silent when its leader is killed, and what the deletion of a large account does to others' sends. Starts
+// its own local cluster unless --servers names one.
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "load/deletion.h"
 #include "load/local_cluster.h"
 #include "load/senders.h"
 
@@ -29,6 +31,7 @@ struct Flags {
   int warmup_seconds = 3;
   std::size_t body_size_bytes = 200;
   int kills = 0;
+  std::size_t deleted_messages = 0;
 };
 
 std::chrono::milliseconds own_cpu_time() {
@@ -128,6 +131,11 @@ int run(const Flags& flags) {
       }
       if (flags.kills > 0 && cluster) {
         code = print_gaps(flags, senders, *cluster);
+      } else if (flags.deleted_messages > 0) {
+        const DeletionFlags deletion{.servers = servers,
+                                     .messages = flags.deleted_messages,
+                                     .stretch = std::chrono::seconds(flags.seconds)};
+        code = print_deletion(deletion, senders) ? EXIT_SUCCESS : EXIT_FAILURE;
       } else {
         print_load(flags, clients, senders, cluster ? &*cluster : nullptr);
       }
@@ -157,6 +165,8 @@ int main(int argc, char** argv) {
   app.add_option("--warmup-seconds", flags.warmup_seconds, "before it, not counted");
   app.add_option("--body-bytes", flags.body_size_bytes, "of each message")->check(CLI::Range(1, 16384));
   app.add_option("--kills", flags.kills, "kill the leader this many times under load and print the gaps");
+  app.add_option("--delete", flags.deleted_messages,
+                 "send this many messages to one account, delete it, and print what others' sends take");
   CLI11_PARSE(app, argc, argv);
   return parley::bench::run(flags);
 }

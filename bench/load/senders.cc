@@ -72,6 +72,7 @@ struct Senders::State {
   std::vector<Server> servers;
   std::vector<Sender> senders;
   std::size_t body_size_bytes = 0;
+  std::string recipient;  // of all sends; empty: a random one
   grpc::CompletionQueue queue;
   std::mt19937_64 random{std::random_device{}()};
   Clock::time_point last_acknowledged;
@@ -95,7 +96,7 @@ struct Senders::State {
   }
 
   void begin(Sender& sender) {
-    sender.request.set_recipient(senders[random() % senders.size()].name);
+    sender.request.set_recipient(recipient.empty() ? senders[random() % senders.size()].name : recipient);
     sender.request.set_body(std::string(body_size_bytes, static_cast<char>('a' + sender.number % 26)));
     sender.request.set_request_id(new_request_id());
     sender.began = Clock::now();
@@ -191,6 +192,12 @@ std::optional<std::string> Senders::register_accounts() {
   return std::nullopt;
 }
 
+void Senders::send_all_to(std::string name) { state_->recipient = std::move(name); }
+
+std::string Senders::new_name() { return fmt::format("load-{:x}", state_->random() & 0xffffffffffffU); }
+
+std::string Senders::new_request_id() { return state_->new_request_id(); }
+
 SendFigures Senders::run_until(std::chrono::steady_clock::time_point until) {
   SendFigures figures;
   state_->last_acknowledged = Clock::now();
@@ -242,10 +249,11 @@ LeaderSeen Senders::leader() {
       continue;
     }
     if (response.term() > seen.term) {
-      seen = LeaderSeen{response.term(), std::nullopt};
+      seen = LeaderSeen{.term = response.term(), .server = std::nullopt, .applied = 0};
     }
     if (response.term() == seen.term && response.role() == api::ROLE_LEADER) {
       seen.server = i;
+      seen.applied = response.applied_index();
     }
   }
   return seen;

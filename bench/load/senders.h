@@ -18,6 +18,7 @@ namespace parley::bench {
 struct LeaderSeen {
   std::uint64_t term = 0;
   std::optional<std::size_t> server;  // index of the leader among the servers, where it is known
+  std::uint64_t applied = 0;          // its position, where it is known
 };
 
 struct SendFigures {
@@ -39,6 +40,11 @@ class Senders {
   [[nodiscard]] bool wait_writable(std::chrono::seconds timeout);
   // One account for each client. An error text, or nothing.
   [[nodiscard]] std::optional<std::string> register_accounts();
+
+  // From the next send on: all to this account, or, empty, to a random one of the clients.
+  void send_all_to(std::string name);
+  [[nodiscard]] std::string new_name();
+  [[nodiscard]] std::string new_request_id();
 
   // Runs the load until `until`. Sends in flight then stay in flight for the next run.
   [[nodiscard]] SendFigures run_until(std::chrono::steady_clock::time_point until);
