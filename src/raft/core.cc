@@ -46,8 +46,9 @@ bool admit_term(Machine& machine, const Message& message, const Body& body) {
   } else if (message.term < machine.term()) {
     // Granted by a node in an older term: what counts is the term that it grants.
     if constexpr (is_one_of<Body, PreVoteResponse>) return body.granted;
-    // A leader of an older term must hear that it is one, or this node could never follow again.
-    if constexpr (is_from_leader<Body>) machine.send(message.from, HeartbeatResponse{.round = 0});
+    // A leader of an older term must hear that it is one, or this node could never follow again. Not before
+    // the newer term is stored: with its disk hanging nobody is asked for votes, and the leader is needed.
+    if constexpr (is_from_leader<Body>) machine.send_once_stored(message.from, HeartbeatResponse{.round = 0});
     return false;
   }
   return true;

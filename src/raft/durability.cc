@@ -10,6 +10,8 @@
 namespace parley::raft {
 bool says_it_all(const Message& later, const Message& earlier) {
   if (later.to != earlier.to || later.term != earlier.term) return false;
+  if (const auto* heartbeat = std::get_if<HeartbeatResponse>(&later.body))
+    return later.body == earlier.body && heartbeat->round == 0;
   const auto* now = std::get_if<AppendResponse>(&later.body);
   const auto* then = std::get_if<AppendResponse>(&earlier.body);
   return now != nullptr && then != nullptr && !now->rejected && !then->rejected &&

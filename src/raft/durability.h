@@ -21,7 +21,8 @@
 
 namespace parley::raft {
 
-// Both say "stored up to here" to the same node in the same term, and the later one says it all.
+// Both say "stored up to here" to the same node in the same term, and the later one says it all; or both say
+// no more than the term.
 [[nodiscard]] bool says_it_all(const Message& later, const Message& earlier);
 
 class Durability {

@@ -18,6 +18,50 @@
 namespace parley::raft::testing {
 namespace {
 
+// Some of everything that may be called at any time, and what the core says to it.
+std::vector<Output> feed(Core& core, std::uint64_t seed) {
+  constexpr std::uint64_t kFirstReadId = 1'000'000'000;  // beyond those of the life
+  Random random(seed);
+  std::vector<Output> said;
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    const std::uint64_t what = random.below(4);
+    if (what == 0) {
+      core.tick();
+    } else if (what == 1) {
+      static_cast<void>(core.propose(Payload(fmt::format("value {}", i))));
+    } else if (what == 2) {
+      core.read(kFirstReadId + i);
+    } else {
+      said.push_back(core.take_output());
+    }
+  }
+  said.push_back(core.take_output());
+  return said;
+}
+
+// A core is a value: copies that hear the same are and say the same, one that hears something else differs,
+// and what they were copied from stays as it is.
+std::string not_a_value(const Core& core, std::uint64_t seed) {
+  const Core before = core;
+  const std::uint64_t hash_before = core.hash();
+  if (before.hash() != hash_before || !(before == core)) return "a copy differs";
+  Core one = core;
+  Core other = core;
+  if (feed(one, seed) != feed(other, seed)) return "copies that hear the same say something else";
+  if (!(one == other) || one.hash() != other.hash()) return "copies that hear the same differ";
+  if (!(core == before) || core.hash() != hash_before) return "a copy shares something with its original";
+  const auto& voters = core.configuration().voters;
+  const auto peer =
+      std::ranges::find_if(voters, [&](const Member& member) { return member.id != core.config().self.id; });
+  if (peer == voters.end()) return "";
+  other.step({.from = *peer,
+              .to = core.config().self,
+              .term = Term(other.term().value() + 1),
+              .body = HeartbeatRequest{.commit = {}, .round = 0}});
+  if (one == other || one.hash() == other.hash()) return "one that hears of a new leader is still the same";
+  return "";
+}
+
 class Life {
  public:
   // Every fourth life is a wild one, the others have two, four or eight times fewer faults.
@@ -37,6 +81,7 @@ class Life {
     for (int i = 0; i < steps && broken_.empty(); ++i) {
       if (random_.below(100) == 0) revolt();
       run(random_command());
+      if (i % 64 == 0) check_values(static_cast<std::uint64_t>(i));
     }
   }
 
@@ -91,6 +136,15 @@ class Life {
   }
 
  private:
+  void check_values(std::uint64_t seed) {
+    for (const auto& [name, node] : world_.nodes()) {
+      if (!node.core) continue;
+      const std::string wrong = not_a_value(*node.core, seed);
+      if (!wrong.empty()) broken_ = "node " + name + ": " + wrong;
+      ++done_["(compared)"];
+    }
+  }
+
   // Leaders change often: some forget theirs, and one of them campaigns.
   void revolt() {
     for (const std::string& name : names_) {
@@ -178,8 +232,9 @@ class Life {
 };
 
 const std::vector<std::string> kMustHappen = {
-    "crash",   "restart", "drop",    "duplicate",   "reorder",         "isolate",   "transfer",
-    "compact", "read",    "propose", "(committed)", "(read answered)", "(fetched)", "propose-configuration"};
+    "crash",       "restart",         "drop",      "duplicate",  "reorder",
+    "isolate",     "transfer",        "compact",   "read",       "propose",
+    "(committed)", "(read answered)", "(fetched)", "(compared)", "propose-configuration"};
 
 std::map<std::string, int> live_and_die(std::uint64_t first_seed, std::uint64_t seeds, int nodes, int steps) {
   std::map<std::string, int> done;
