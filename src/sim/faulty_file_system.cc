@@ -142,6 +142,11 @@ void FaultyFileSystem::crash() {
     }
   }
   pending_names_.clear();
+  // What is in a folder goes with it. A folder comes before those that are in it.
+  std::erase_if(durable_folders_, [this](const std::string& folder) {
+    const std::string parent = folder_of(folder);
+    return parent != "." && !durable_folders_.contains(parent);
+  });
   cached_folders_ = durable_folders_;
   std::erase_if(durable_names_, [this](const auto& name) {
     const std::string folder = folder_of(name.first);
@@ -187,8 +192,10 @@ std::string FaultyFileSystem::content(const std::string& path) const {
 void FaultyFileSystem::set_content(const std::string& path, std::string content) {
   const std::scoped_lock lock(mutex_);
   if (!cached_names_.contains(path)) {
-    cached_folders_.insert(folder_of(path));
-    durable_folders_.insert(folder_of(path));
+    for (std::string folder = folder_of(path); folder != "."; folder = folder_of(folder)) {
+      cached_folders_.insert(folder);
+      durable_folders_.insert(folder);
+    }
     cached_names_[path] = next_inode_++;
   }
   durable_names_[path] = cached_names_[path];
@@ -251,6 +258,8 @@ DiskResult<void> FaultyFileSystem::remove(const std::string& path) {
 DiskResult<void> FaultyFileSystem::make_folder(const std::string& path) {
   const std::scoped_lock lock(mutex_);
   if (const auto error = begin_operation()) return failed("make folder", path, *error);
+  const std::string parent = folder_of(path);
+  if (parent != "." && !cached_folders_.contains(parent)) return failed("make folder", path, ENOENT);
   cached_folders_.insert(path);
   return {};
 }

@@ -1,8 +1,9 @@
 // FaultyFileSystem: a disk in memory that behaves as badly as a real one may. What was written and not synced
-// can be lost at a power failure, whole or in parts of 512-byte sectors; names are not durable before their
-// folder is synced; any operation can be made to fail; after a failed fdatasync what it should have written
-// counts as clean, so that the next one succeeds without it (as Linux does); it fills up. The same seed and
-// the same calls give the same faults. Owned by: a test or the simulator. Any thread.
+// can be lost at a power failure, whole or in parts of 512-byte sectors; names, of folders too, are not
+// durable before the folder that they are in is synced; any operation can be made to fail; after a failed
+// fdatasync what it should have written counts as clean, so that the next one succeeds without it (as Linux
+// does); it fills up. The same seed and the same calls give the same faults. Owned by: a test or the
+// simulator. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -55,7 +56,7 @@ class FaultyFileSystem final : public wal::FileSystem {
   [[nodiscard]] std::uint64_t times_full() const;  // writes that found no space
   [[nodiscard]] std::vector<std::string> files() const;
   [[nodiscard]] std::string content(const std::string& path) const;
-  // Made if it is not there; durable at once, with its folder.
+  // Made if it is not there; durable at once, with its folders.
   void set_content(const std::string& path, std::string content);
   void remove_for_good(const std::string& path);
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <system_error>
 
 #include "wal/file_system.h"
@@ -10,6 +11,12 @@ namespace parley::wal {
 std::string DiskError::describe() const {
   return fmt::format("{} {}: {}", operation, path, std::generic_category().message(errno_value));
 }
+
+bool DiskError::may_pass() const {
+  return errno_value == ENOSPC || errno_value == EDQUOT || errno_value == ENOMEM || is_out_of_descriptors();
+}
+
+bool DiskError::is_out_of_descriptors() const { return errno_value == EMFILE || errno_value == ENFILE; }
 
 std::string Damage::describe() const {
   const std::string place =

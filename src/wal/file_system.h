@@ -18,6 +18,10 @@ struct DiskError {
   std::string path;
   int errno_value = 0;
   [[nodiscard]] std::string describe() const;
+  // Something has run out, space or file descriptors or memory: what is begun anew later may succeed.
+  [[nodiscard]] bool may_pass() const;
+  // Of descriptors: nothing was even tried.
+  [[nodiscard]] bool is_out_of_descriptors() const;
 };
 
 template <class T>
@@ -63,5 +67,9 @@ class FileSystem {
 };
 
 [[nodiscard]] std::unique_ptr<FileSystem> make_posix_file_system();
+
+// Makes the folder, if it is missing, and has its name on stable storage: also that of one which an earlier
+// start has made. The folder above may be somebody else's, which cannot be synced; then it is left at that.
+[[nodiscard]] DiskResult<void> make_durable_folder(FileSystem& files, const std::string& path);
 
 }  // namespace parley::wal

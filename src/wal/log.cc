@@ -33,12 +33,6 @@ void ensure_readable(const raft::Entry& entry) {
   }
 }
 
-std::string parent_folder(const std::string& folder) {
-  const std::size_t slash = folder.find_last_of('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : folder.substr(0, slash);
-}
-
 }  // namespace
 
 struct Log::State {
@@ -68,6 +62,7 @@ struct Log::State {
   [[nodiscard]] DiskResult<void> next_segment();
   void commit();
   [[nodiscard]] DiskResult<void> delete_covered();
+  [[nodiscard]] DiskResult<void> sync_deletion();
   [[nodiscard]] DiskError unreadable(std::uint64_t segment) const {
     return {.operation = "read a record that is damaged in",
             .path = folder + "/" + segment_file_name(segment),
@@ -91,7 +86,8 @@ struct Log::State {
   std::uint64_t next_batch_number = 1;
   std::uint64_t compaction_segment = 0;  // holds the newest compaction record
   bool ends_with_seal = false;
-  std::optional<DiskError> error;  // the log must not be used again
+  bool deletion_is_unsynced = false;  // of the last segment that was deleted
+  std::optional<DiskError> error;     // the log must not be used again
   std::atomic<std::uint64_t> syncs = 0;
 
   // What readers share. The disk thread alone changes it, and so reads it without the mutex.
@@ -214,8 +210,10 @@ void Log::State::commit() {
 }
 
 // Oldest first, each gone for sure before the next: what is left is always the end of the log without a gap,
-// and an overridden suffix goes before what overrides it.
+// and an overridden suffix goes before what overrides it. Where the folder cannot be opened for want of a
+// descriptor, the next compaction goes on from there.
 DiskResult<void> Log::State::delete_covered() {
+  if (auto synced = sync_deletion(); !synced || deletion_is_unsynced) return synced;
   while (segments.begin()->first < compaction_segment) {
     const std::uint64_t number = segments.begin()->first;
     const auto oldest = index.oldest_segment();
@@ -225,14 +223,22 @@ DiskResult<void> Log::State::delete_covered() {
       segments.erase(number);
     }
     if (auto removed = files.remove(folder + "/" + segment_file_name(number)); !removed) return removed;
-    if (auto synced = files.sync_folder(folder); !synced) return synced;
+    deletion_is_unsynced = true;
+    if (auto synced = sync_deletion(); !synced || deletion_is_unsynced) return synced;
   }
   return {};
 }
 
+DiskResult<void> Log::State::sync_deletion() {
+  if (!deletion_is_unsynced) return {};
+  auto synced = files.sync_folder(folder);
+  deletion_is_unsynced = !synced;
+  if (!synced && synced.error().is_out_of_descriptors()) return {};
+  return synced;
+}
+
 std::expected<Log::Opened, OpenError> Log::open(FileSystem& files, std::string folder, Options options) {
-  if (auto made = files.make_folder(folder); !made) return disk_failed(made.error());
-  if (auto synced = files.sync_folder(parent_folder(folder)); !synced) return disk_failed(synced.error());
+  if (auto made = make_durable_folder(files, folder); !made) return disk_failed(made.error());
   auto lock = files.lock_folder(folder);
   if (!lock) return disk_failed(lock.error());
   auto recovery = recover(files, folder, options);

@@ -25,10 +25,6 @@ std::uint64_t spread(std::uint64_t value) {
   return value ^ (value >> 31);
 }
 
-bool is_out_of_space(const DiskError& error) {
-  return error.errno_value == ENOSPC || error.errno_value == EDQUOT;
-}
-
 }  // namespace
 
 std::string segment_file_name(std::uint64_t number, SegmentName kind) {
@@ -85,8 +81,8 @@ DiskResult<void> SegmentMaker::ready(std::uint64_t number) {
   if (next_number_ > number) {
     return {};
   }
-  // There may be space again by now; any other error of the disk is final.
-  if (error_ && !is_out_of_space(*error_)) {
+  // What had run out may be there again by now; any other error of the disk is final.
+  if (error_ && !error_->may_pass()) {
     return std::unexpected(*error_);
   }
   // With an error the thread rests, so that it makes nothing beside us.

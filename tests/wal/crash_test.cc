@@ -2,8 +2,11 @@
 // not is there as a whole or not at all, and what a recovery has once told stays.
 #include <gmock/gmock.h>
 
+#include <cerrno>
 #include <functional>
+#include <map>
 #include <set>
+#include <string>
 
 #include "log_model.h"
 #include "wal/segment.h"
@@ -240,7 +243,7 @@ class BuggyFile final : public File {
   Bug bug_;
 };
 
-class BuggyFileSystem final : public FileSystem {
+class BuggyFileSystem : public FileSystem {
  public:
   BuggyFileSystem(FileSystem& files, Bug bug) : files_(files), bug_(bug) {}
   DiskResult<std::unique_ptr<FolderLock>> lock_folder(const std::string& path) override {
@@ -265,6 +268,22 @@ class BuggyFileSystem final : public FileSystem {
   }
   FileSystem& files_;
   Bug bug_;
+};
+
+// Makes every folder, and can sync none.
+class UnopenedParent final : public BuggyFileSystem {
+ public:
+  UnopenedParent(FileSystem& files, int error) : BuggyFileSystem(files, Bug::none), error_(error) {}
+  DiskResult<void> make_folder(const std::string&) override { return {}; }
+  DiskResult<void> sync_folder(const std::string& path) override {
+    synced_ = path;
+    return std::unexpected(DiskError{.operation = "open folder", .path = path, .errno_value = error_});
+  }
+  [[nodiscard]] const std::string& synced() const { return synced_; }
+
+ private:
+  int error_;
+  std::string synced_;
 };
 
 // A sync of the last append fails, the process starts again and tells what it has; then the power fails. How
@@ -420,6 +439,57 @@ TEST(LogCrash, J1_power_fails_while_a_log_is_made) {
         EXPECT_FALSE(recovered.is_new);
       }
       EXPECT_EQ(recovered.log, raft::RecoveredLog{});
+    }
+  }
+}
+
+// The log of a node whose data folder was made a moment ago, by the same start or by one that was killed.
+TEST(LogCrash, a_data_folder_that_was_just_made_outlives_a_power_failure) {
+  for (const bool was_made_before : {false, true}) {
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+      FaultyFileSystem disk(seed);
+      if (was_made_before) {
+        ASSERT_TRUE(disk.make_folder("data"));
+        disk.kill();
+      }
+      ASSERT_TRUE(make_durable_folder(disk, "data"));
+      raft::Incarnation told;
+      {
+        auto [log, recovered] = must_open(disk, options(seed));
+        told = recovered.incarnation;
+        ASSERT_TRUE(log.append(batch({entry(1, 1, "one")})));
+      }
+      disk.crash();
+      const auto [log, recovered] = must_open(disk, options(seed + 1));
+      EXPECT_EQ(recovered.incarnation, told);
+      EXPECT_EQ(recovered.log.last, raft::Index(1));
+    }
+  }
+}
+
+TEST(LogCrash, planted_bug_data_folder_whose_name_is_not_synced_is_caught) {
+  FaultyFileSystem disk(1);
+  ASSERT_TRUE(disk.make_folder("data"));
+  {
+    auto [log, recovered] = must_open(disk, options(1));
+    ASSERT_TRUE(log.append(batch({entry(1, 1, "one")})));
+  }
+  disk.crash();
+  EXPECT_TRUE(disk.files().empty());
+  ASSERT_TRUE(make_durable_folder(disk, "data"));
+  const auto [log, recovered] = must_open(disk, options(2));
+  EXPECT_TRUE(recovered.is_new);
+}
+
+// A folder above that is somebody else's keeps no node from starting; anything else does.
+TEST(LogCrash, a_folder_above_that_may_not_be_opened_is_left_alone) {
+  for (const int error : {EACCES, EROFS, EINVAL, EIO, EMFILE}) {
+    FaultyFileSystem disk(1);
+    UnopenedParent files(disk, error);
+    for (const auto& [folder, above] : std::map<std::string, std::string>{
+             {"data", "."}, {"data/", "."}, {"/data", "/"}, {"/a/data", "/a"}, {"a/data//", "a"}}) {
+      EXPECT_EQ(make_durable_folder(files, folder).has_value(), error != EIO && error != EMFILE) << error;
+      EXPECT_EQ(files.synced(), above) << folder;
     }
   }
 }

@@ -86,6 +86,7 @@ inline Image image_of(const sim::FaultyFileSystem& disk) {
 }
 
 inline void put_image(sim::FaultyFileSystem& disk, const Image& image) {
+  make_data_folder(disk);
   for (const auto& [path, content] : image) disk.set_content(path, content);
 }
 

@@ -7,8 +7,10 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <filesystem>
 #include <thread>
+#include <utility>
 
 #include "log_testing.h"
 
@@ -190,6 +192,86 @@ TEST(Log, F_no_space_for_a_segment_ahead_is_tried_again) {
   for (std::uint64_t index = 1; index <= 50; ++index) {
     ASSERT_TRUE(log.append(batch({entry(index, 1, std::string(500, 'f'))}))) << index;
   }
+}
+
+// A process that has no file descriptor left, now and then.
+class FewDescriptors final : public FileSystem {
+ public:
+  // The first `creates` find one, the next does not, later ones do.
+  FewDescriptors(FileSystem& files, int creates) : files_(files), creates_left_(creates) {}
+  // Folders cannot be opened until told otherwise.
+  void use_up(bool used_up) { used_up_ = used_up; }
+  [[nodiscard]] int times_none() const { return times_none_; }
+
+  DiskResult<std::unique_ptr<FolderLock>> lock_folder(const std::string& path) override {
+    return files_.lock_folder(path);
+  }
+  DiskResult<std::unique_ptr<File>> create(const std::string& path) override {
+    if (creates_left_-- == 0) return none("create", path);
+    return files_.create(path);
+  }
+  DiskResult<std::unique_ptr<File>> open(const std::string& path) override { return files_.open(path); }
+  DiskResult<void> rename(const std::string& from, const std::string& to) override {
+    return files_.rename(from, to);
+  }
+  DiskResult<void> remove(const std::string& path) override { return files_.remove(path); }
+  DiskResult<void> make_folder(const std::string& path) override { return files_.make_folder(path); }
+  DiskResult<void> sync_folder(const std::string& path) override {
+    if (used_up_) return none("open folder", path);
+    return files_.sync_folder(path);
+  }
+  DiskResult<std::vector<std::string>> list(const std::string& path) override { return files_.list(path); }
+
+ private:
+  std::unexpected<DiskError> none(std::string operation, const std::string& path) {
+    ++times_none_;
+    return std::unexpected(DiskError{.operation = std::move(operation), .path = path, .errno_value = EMFILE});
+  }
+
+  FileSystem& files_;
+  std::atomic<int> creates_left_;
+  std::atomic<bool> used_up_ = false;
+  std::atomic<int> times_none_ = 0;
+};
+
+// Making a segment ahead finds no file descriptor; by the time it is needed there is one.
+TEST(Log, F_no_descriptor_for_a_segment_ahead_is_tried_again) {
+  sim::FaultyFileSystem disk(1);
+  make_data_folder(disk);
+  FewDescriptors files(disk, 2);  // the first two segments
+  auto [log, recovered] =
+      must_open(files, {.segment_size_bytes = 4096, .seed = 1, .prepares_in_thread = true});
+  for (std::uint64_t index = 1; index <= 50; ++index) {
+    ASSERT_TRUE(log.append(batch({entry(index, 1, std::string(500, 'f'))}))) << index;
+  }
+  EXPECT_EQ(files.times_none(), 1);
+}
+
+// The name of a deleted segment cannot be synced: a later compaction does that, and goes on.
+TEST(Log, F_no_descriptor_for_a_compaction_is_tried_again) {
+  sim::FaultyFileSystem disk(1);
+  make_data_folder(disk);
+  FewDescriptors files(disk, INT_MAX);
+  {
+    auto [log, recovered] = must_open(files);
+    for (std::uint64_t index = 1; index <= 40; ++index) {
+      ASSERT_TRUE(log.append(batch({entry(index, 1, std::string(1000, 'y'))})));
+    }
+    const std::size_t before = disk.files().size();
+    files.use_up(true);
+    ASSERT_TRUE(log.compact(point(35, 1), "state-1.db"));
+    ASSERT_TRUE(log.append(vote(2, 1)));
+    ASSERT_TRUE(log.compact(point(36, 1), "state-2.db"));
+    EXPECT_EQ(files.times_none(), 2);
+    EXPECT_EQ(disk.files().size(), before - 1) << "none goes before the one before it is gone for sure";
+    files.use_up(false);
+    ASSERT_TRUE(log.compact(point(37, 1), "state-3.db"));
+    EXPECT_LT(disk.files().size(), before - 1);
+  }
+  disk.crash();
+  auto [log, recovered] = must_open(disk);
+  EXPECT_EQ(recovered.log.compaction, point(37, 1));
+  EXPECT_EQ(recovered.log.last, raft::Index(40));
 }
 
 TEST(Log, overridden_entries_are_gone) {
