@@ -40,7 +40,8 @@ std::uint32_t count_unread(Store& store, AccountId caller, const MemberRow& memb
 }
 
 // Pages go by the last message as of the first page, so that a conversation that somebody writes in meanwhile
-// is on one page and no other.
+// is on one page and no other. Where its last message is deleted meanwhile, the one before that gives it a
+// place further back, and it comes a second time: clients know it by its id.
 struct ConversationCursor {
   Position as_of;
   MessageId below = kLastMessageId;

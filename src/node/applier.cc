@@ -1,11 +1,14 @@
 #include "node/applier.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "base/ensure.h"
 #include "node/read_router.h"
 #include "node/stamped_entry.h"
+#include "node/state_origin.h"
 #include "node/write_router.h"
 #include "raft/codec.h"
 
@@ -253,14 +256,46 @@ void Applier::idle(SteadyTime now) {
   }
 }
 
-void Applier::try_reopen(SteadyTime now) {
+// Whoever mended the disk may have put another file in the state's place. Readers may have it open: it is not
+// moved, and not used.
+chat::StateResult<std::unique_ptr<chat::StateMachine>> Applier::open_again() const {
   auto opened = chat::StateMachine::open(options_);
+  if (!opened) {
+    return opened;
+  }
+  const base::Position applied = (*opened)->applied();
+  if (is_of_another_cluster(applied, (*opened)->cluster_id().value_or(base::ClusterId{}),
+                            outlet_.cluster_id())) {
+    return std::unexpected(chat::StateError{
+        .what =
+            options_.path +
+            " is the state of another cluster. Move it away: this node's own is made again from the log"});
+  }
+  // What came was stored; beyond it, the log itself must have what the state has run (rule 3).
+  if (applied > received_) {
+    const auto entries = outlet_.read_log(applied);
+    if (!entries || entries->empty()) {
+      return std::unexpected(chat::StateError{
+          .what = entries
+                      ? fmt::format("{} has applied entry {}, and this node's log does not go as far. Is it "
+                                    "another node's, or is the log an old copy?",
+                                    options_.path, applied.value())
+                      : entries.error()});
+    }
+  }
+  return opened;
+}
+
+void Applier::try_reopen(SteadyTime now) {
+  auto opened = open_again();
   if (!opened) {
     reopen_at_ = now + reopen_delay_;
     reopen_delay_ = std::min(2 * reopen_delay_, kLongestReopenDelay);
+    outlet_.cannot_apply(opened.error().what);
     return;
   }
   state_ = std::move(*opened);
+  outlet_.state_reopened();
   // It could not be opened at the start, and is ahead of what has come: what it ran is only in its tables.
   if (state_->applied() > executed_) {
     executed_ = state_->applied();

@@ -49,11 +49,15 @@ class ApplyOutlet {
   // The state has run everything up to `applied` in an earlier life; its events will not be published.
   virtual void skip_to(base::Position applied) = 0;
   virtual void read(PendingRead read) = 0;
+  // The state was opened again, and its file may be another one. Before any read of it is handed over.
+  virtual void state_reopened() = 0;
   // Empty: it can (again).
   virtual void cannot_apply(const std::string& why) = 0;
   // Stored entries from `first` on, some; an error says why not. For bringing a reopened state up to date.
   [[nodiscard]] virtual std::expected<std::vector<raft::Entry>, std::string> read_log(
       base::Position first) = 0;
+  // The log's cluster. None: not founded yet.
+  [[nodiscard]] virtual base::ClusterId cluster_id() const = 0;
 };
 
 class Applier {
@@ -86,6 +90,8 @@ class Applier {
   [[nodiscard]] bool commit();
   void serve_ready();
   void try_reopen(SteadyTime now);
+  // The state, if it goes with this node's log.
+  [[nodiscard]] chat::StateResult<std::unique_ptr<chat::StateMachine>> open_again() const;
   void fail_waiting_reads(const std::string& reason, const std::string& message);
   [[nodiscard]] bool catch_up();
   void note_progress();

@@ -100,6 +100,9 @@ void CallRouter::on_reply(const raft::Member& from, CallReply reply, SteadyTime 
     call->done(std::string(response->view()));
   } else if (auto* error = std::get_if<base::Error>(&reply.answer)) {
     // Rule 6: what this attempt was refused says nothing of an earlier one, unless the log decided it.
+    if (is_unknown(call->what) && error->reason == "REQUEST_ID_FORGOTTEN") {
+      error->position = {};  // as in write_router.cc, finish()
+    }
     if (is_unknown(call->what) && !error->is_final()) {
       error->outcome = base::Outcome::unknown;
     }

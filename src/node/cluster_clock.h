@@ -36,6 +36,10 @@ class ClusterClock {
   // For one command that the leader appends now. Cluster time never goes back.
   [[nodiscard]] chat::Stamp stamp(SteadyTime now);
   [[nodiscard]] std::int64_t cluster_time_ms(SteadyTime now) const;
+  // How much of it a change of leader would lose now: what has passed since the last stamp.
+  [[nodiscard]] std::int64_t unstamped_ms(SteadyTime now) const {
+    return cluster_time_ms(now) - last_in_log_.cluster_time_ms;
+  }
   // The leader: the median. Others: what the leader last said; before that, this node's own clock.
   [[nodiscard]] std::int64_t wall_unix_ms(SteadyTime now, bool is_leader) const;
 

@@ -19,6 +19,7 @@ constexpr std::chrono::milliseconds kAnnounceCheckYoung{250};  // while not all 
 constexpr std::chrono::seconds kAnnounceDeadline{2};
 constexpr std::chrono::milliseconds kHealthyWithin{1000};
 constexpr std::size_t kMostGathered = 1024;
+constexpr std::int64_t kMostTimeUnstamped_ms = std::int64_t{60} * 60 * 1000;  // of cluster time
 
 std::optional<std::uint32_t> elapsed_ms(SteadyTime since, SteadyTime now) {
   const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now - since).count();
@@ -105,6 +106,7 @@ void CoreLoop::release_gathered() {
 
 void CoreLoop::turn(std::deque<CoreEvent> events, SteadyTime now) {
   now_ = now;
+  boot_now_ = ports_.boot_time();
   for (CoreEvent& event : events) {
     std::visit([this](auto& what) { on(what); }, event);
   }
@@ -113,7 +115,7 @@ void CoreLoop::turn(std::deque<CoreEvent> events, SteadyTime now) {
     tick();
   }
   release_gathered();
-  reads_.ask(now_);
+  reads_.ask(now_, boot_now_);
   log_.applied(base::Position(progress_.applied.load(std::memory_order_acquire)));
   log_.more_is_coming(!gathered_.empty());
   take_output();
@@ -257,14 +259,14 @@ void CoreLoop::on(CannotApply& cannot) {
   log_.may_lead(cannot_apply_.empty() && !is_stopping_);
   calls_.may_serve(cannot_apply_.empty() && !is_stopping_);
   // At once: what apply gives back would be proposed here again.
-  log_.decide_leading(now_);
+  log_.decide_leading();
 }
 
 void CoreLoop::on(PrepareStop&) {
   is_stopping_ = true;
   log_.may_lead(false);
   calls_.may_serve(false);
-  log_.decide_leading(now_);
+  log_.decide_leading();
 }
 
 void CoreLoop::on(NodesKnown& known) {
@@ -276,12 +278,12 @@ void CoreLoop::on(NodesKnown& known) {
 
 void CoreLoop::tick() {
   clock_.own_wall(ports_.wall_unix_ms(), now_);
-  log_.tick(now_);
+  log_.tick();
   if (status_.is_leader && log_.core().lease_holds()) {
     leadership_.heard_leader(now_);
   }
   writes_.tick(now_);
-  reads_.tick(now_);
+  reads_.tick(now_, boot_now_);
   calls_.tick(now_);
   found();
   for (const raft::Member& peer : founder_.take_offers()) {
@@ -326,6 +328,14 @@ void CoreLoop::founded() {
   take_output();
 }
 
+// Something expires; or something will, and time that no entry has kept would be lost with this leader: in a
+// quiet cluster that changes its leader now and then nothing would ever expire.
+bool CoreLoop::is_tick_due() const {
+  const std::int64_t next_expiry_ms = progress_.next_expiry_ms.load(std::memory_order_relaxed);
+  return next_expiry_ms <= clock_.cluster_time_ms(now_) ||
+         (next_expiry_ms != INT64_MAX && clock_.unstamped_ms(now_) >= kMostTimeUnstamped_ms);
+}
+
 // The leader's own commands: Sweep and Tick, one in flight, and only while nobody's write waits (rule 9),
 // or house_pace.h says that it is time all the same.
 void CoreLoop::keep_house() {
@@ -348,7 +358,7 @@ void CoreLoop::keep_house() {
   }
   if (progress_.has_sweep_work.load(std::memory_order_relaxed)) {
     housekeeping_ = writes_.propose_housekeeping(chat::encode(chat::Sweep{}), now_);
-  } else if (progress_.next_expiry_ms.load(std::memory_order_relaxed) <= clock_.cluster_time_ms(now_)) {
+  } else if (is_tick_due()) {
     housekeeping_ = writes_.propose_housekeeping(chat::encode(chat::Tick{}), now_);
   }
   if (housekeeping_) {
@@ -416,7 +426,7 @@ void CoreLoop::on_status() {
   writes_.on_status(status_, now_);
   reads_.on_status(status_, now_);
   calls_.on_status(status_, now_);
-  reads_.ask(now_);
+  reads_.ask(now_, boot_now_);
   publish_status(true);
 }
 

@@ -57,6 +57,8 @@ class CorePorts {
   virtual void publish(NodeStatus status, std::int64_t wall_unix_ms, SteadyTime at) = 0;
   // What the node's clock says; the core loop itself reads none.
   [[nodiscard]] virtual std::int64_t wall_unix_ms() = 0;
+  // Goes on while the machine sleeps: for what is told of how old an answer is.
+  [[nodiscard]] virtual BootTime boot_time() = 0;
   // For a founding, from the OS.
   [[nodiscard]] virtual FoundingSecrets make_secrets() = 0;
 };
@@ -119,6 +121,7 @@ class CoreLoop final : private RaftWorld {
   void on_status();
   void offer_work();
   void keep_house();
+  [[nodiscard]] bool is_tick_due() const;
   void announce();
   void publish_status(bool at_once);
   [[nodiscard]] NodeStatus make_status() const;
@@ -132,6 +135,7 @@ class CoreLoop final : private RaftWorld {
   const ApplyProgress& progress_;
   std::shared_ptr<Places> writes_under_way_;
   SteadyTime now_;
+  BootTime boot_now_;
 
   RaftLog log_;
   ClusterClock clock_;

@@ -6,36 +6,42 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
+#include <utility>
 
-#include "node/steady_time.h"
+#include "node/boot_time.h"
 
 namespace parley::node {
 
 class Freshness {
  public:
-  void as_of(SteadyTime asked_at) {
+  // `clock`: goes on while the machine sleeps, as what it knows gets older. Called on any thread.
+  explicit Freshness(std::function<BootTime()> clock) : clock_(std::move(clock)) {}
+
+  [[nodiscard]] BootTime now() const { return clock_(); }
+  void as_of(BootTime asked_at) {
     const std::scoped_lock lock(mutex_);
     asked_at_ = asked_at_ ? std::max(*asked_at_, asked_at) : asked_at;
   }
   // Taken before a snapshot begins, it is true of the snapshot.
-  [[nodiscard]] std::optional<SteadyTime> asked_at() const {
+  [[nodiscard]] std::optional<BootTime> asked_at() const {
     const std::scoped_lock lock(mutex_);
     return asked_at_;
   }
-  [[nodiscard]] static std::optional<std::uint32_t> age_ms(std::optional<SteadyTime> asked_at,
-                                                           SteadyTime now) {
+  [[nodiscard]] std::optional<std::uint32_t> age_ms(std::optional<BootTime> asked_at) const {
     if (!asked_at) {
       return std::nullopt;
     }
-    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - *asked_at).count();
+    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now() - *asked_at).count();
     return static_cast<std::uint32_t>(std::clamp<std::int64_t>(age, 0, UINT32_MAX));
   }
 
  private:
+  const std::function<BootTime()> clock_;
   mutable std::mutex mutex_;
-  std::optional<SteadyTime> asked_at_;
+  std::optional<BootTime> asked_at_;
 };
 
 }  // namespace parley::node

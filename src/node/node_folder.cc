@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "node/stamped_entry.h"
+#include "node/state_origin.h"
 #include "raft/codec.h"
 
 namespace parley::node {
@@ -14,8 +15,15 @@ namespace {
 
 constexpr const char* kStateFile = "state.db";
 
-// A log that was lost takes its state with it: the entries that follow will be another history's.
-std::expected<void, std::string> set_state_aside(wal::FileSystem& files, const std::string& path) {
+// Never used, never deleted.
+struct Aside {
+  std::string state_file;
+  const char* suffix;  // of the name that it is kept under
+  const char* why;
+};
+
+std::expected<void, std::string> set_state_aside(wal::FileSystem& files, const std::string& path,
+                                                 const Aside& aside) {
   const auto names = files.list(path);
   if (!names) {
     return std::unexpected(names.error().describe());
@@ -24,19 +32,20 @@ std::expected<void, std::string> set_state_aside(wal::FileSystem& files, const s
   const auto is_taken = [&](const std::string& name) {
     return std::ranges::find(*names, name) != names->end();
   };
-  while (is_taken(fmt::format("{}.of-lost-log-{}", kStateFile, attempt))) {
+  const auto kept_as = [&] { return fmt::format("{}.{}-{}", aside.state_file, aside.suffix, attempt); };
+  while (is_taken(kept_as())) {
     ++attempt;
   }
   for (const char* suffix : {"", "-wal", "-shm"}) {
-    const std::string name = fmt::format("{}{}", kStateFile, suffix);
+    const std::string name = aside.state_file + suffix;
     if (!is_taken(name)) {
       continue;
     }
-    const std::string aside = fmt::format("{}.of-lost-log-{}{}", kStateFile, attempt, suffix);
-    if (auto done = files.rename(path + "/" + name, path + "/" + aside); !done) {
+    const std::string new_name = kept_as() + suffix;
+    if (auto done = files.rename(path + "/" + name, path + "/" + new_name); !done) {
       return std::unexpected(done.error().describe());
     }
-    spdlog::warn("{}/{} belongs to a log that is gone; kept as {}", path, name, aside);
+    spdlog::warn("{}/{} {}; kept as {}", path, name, aside.why, new_name);
   }
   if (auto done = files.sync_folder(path); !done) {
     return std::unexpected(done.error().describe());
@@ -80,9 +89,33 @@ bool is_unused(const chat::StateOptions& options) {
   return opened && (*opened)->applied().is_none();
 }
 
-// Rule 16: whatever is wrong with the state, the node can still store, vote and forward.
-void open_state(OpenedFolder& folder) {
+chat::StateResult<std::unique_ptr<chat::StateMachine>> open_state_of_this_log(wal::FileSystem& files,
+                                                                              const std::string& path,
+                                                                              const std::string& state_file,
+                                                                              const OpenedFolder& folder) {
   auto opened = chat::StateMachine::open(folder.state_options);
+  if (!opened ||
+      !is_of_another_cluster((*opened)->applied(), (*opened)->cluster_id().value_or(base::ClusterId{}),
+                             folder.cluster_id())) {
+    return opened;
+  }
+  opened->reset();  // an open database is never renamed
+  if (auto done = set_state_aside(files, path,
+                                  {.state_file = state_file,
+                                   .suffix = "of-another-cluster",
+                                   .why = "is the state of another cluster than the log"});
+      !done) {
+    return std::unexpected(chat::StateError{
+        .what = "it is that of another cluster, and cannot be moved out of the way: " + done.error()});
+  }
+  return chat::StateMachine::open(folder.state_options);
+}
+
+// Rule 16: whatever is wrong with the state, the node can still store, vote and forward. Another cluster's is
+// moved aside, and this one's made again from the log.
+void open_state(OpenedFolder& folder, wal::FileSystem& files, const std::string& path,
+                const std::string& state_file) {
+  auto opened = open_state_of_this_log(files, path, state_file, folder);
   if (!opened) {
     folder.why_no_state = "the state cannot be opened: " + opened.error().what;
     return;
@@ -101,7 +134,7 @@ void open_state(OpenedFolder& folder) {
 
 std::expected<OpenedFolder, std::string> open_folder(wal::FileSystem& files, const std::string& path,
                                                      wal::Options log_options, std::string sqlite_vfs) {
-  if (auto made = files.make_folder(path); !made) {
+  if (auto made = wal::make_durable_folder(files, path); !made) {
     return std::unexpected(made.error().describe());
   }
   auto opened = wal::Log::open(files, path + "/log", log_options);
@@ -115,14 +148,18 @@ std::expected<OpenedFolder, std::string> open_folder(wal::FileSystem& files, con
   }
   folder.founding = std::move(*founding);
   const std::string& live = folder.recovered.live_state_file;
-  folder.state_options = {.path = path + "/" + (live.empty() ? kStateFile : live),
-                          .vfs = std::move(sqlite_vfs)};
+  const std::string state_file = live.empty() ? kStateFile : live;
+  folder.state_options = {.path = path + "/" + state_file, .vfs = std::move(sqlite_vfs)};
+  // A log that was lost takes its state with it: the entries that follow will be another history's.
   if (folder.recovered.log.last.is_none() && !is_unused(folder.state_options)) {
-    if (auto done = set_state_aside(files, path); !done) {
+    if (auto done = set_state_aside(
+            files, path,
+            {.state_file = state_file, .suffix = "of-lost-log", .why = "belongs to a log that is gone"});
+        !done) {
       return std::unexpected(done.error());
     }
   }
-  open_state(folder);
+  open_state(folder, files, path, state_file);
   if (folder.state && folder.state->applied() > folder.recovered.log.last) {
     return std::unexpected(fmt::format(
         "{} has applied entry {}, but the log ends at {}: they do not belong together. Is one of them an old "

@@ -31,7 +31,7 @@ struct OpenedFolder {
 };
 
 // Makes the folder if it is missing. The error says why the node cannot start, for people. A state that
-// belongs to a log that was lost is moved aside, never used (rule 2).
+// belongs to a log that was lost, or to another cluster, is moved aside, never used (rule 2).
 [[nodiscard]] std::expected<OpenedFolder, std::string> open_folder(wal::FileSystem& files,
                                                                    const std::string& path,
                                                                    wal::Options log_options,

@@ -1,7 +1,9 @@
 #include "node/peer_codec.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -44,6 +46,17 @@ raft::Member get(const wire::PeerMember& in) {
 raft::Index index_of(std::uint64_t value) { return raft::Index(value); }
 raft::Term term_of(std::uint64_t value) { return raft::Term(value); }
 
+// What an address of a peer may be: it is kept and logged as it came, from whoever dials.
+constexpr std::size_t kMaxAddressBytes = 300;
+constexpr int kMaxFounders = 16;
+
+std::string take_address(std::string& in) {
+  require(in.size() <= kMaxAddressBytes, "an address that is longer than any");
+  require(std::ranges::all_of(in, [](char byte) { return byte > ' ' && byte <= '~'; }),
+          "an address with characters that none has");
+  return std::move(in);
+}
+
 void put(const Hello& hello, wire::PeerHello& out) {
   if (hello.has_state()) {
     out.set_cluster_id(hello.cluster_id.bytes.data(), hello.cluster_id.bytes.size());
@@ -55,6 +68,7 @@ void put(const Hello& hello, wire::PeerHello& out) {
     item.set_id(listed.id.value());
     item.set_peer_address(listed.peer_address);
   }
+  out.set_process(hello.process);
 }
 Hello get(wire::PeerHello& in) {
   Hello hello;
@@ -64,10 +78,12 @@ Hello get(wire::PeerHello& in) {
   }
   hello.self = get(in.self());
   require(!hello.self.id.is_none() && !hello.self.incarnation.is_none(), "a hello without id or incarnation");
-  hello.peer_address = std::move(*in.mutable_peer_address());
+  hello.peer_address = take_address(*in.mutable_peer_address());
+  require(in.founders_size() <= kMaxFounders, "a hello with more founders than a cluster can have");
   for (wire::ListedNode& item : *in.mutable_founders()) {
-    hello.founders.push_back({base::NodeId(item.id()), std::move(*item.mutable_peer_address())});
+    hello.founders.push_back({base::NodeId(item.id()), take_address(*item.mutable_peer_address())});
   }
+  hello.process = in.process();
   return hello;
 }
 

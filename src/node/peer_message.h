@@ -31,6 +31,7 @@ struct Hello {
   raft::Member self;
   std::string peer_address;  // where the sender can be reached; tried beside the addresses that are known
   std::vector<ListedNode> founders;  // the sender's `--cluster` list, sorted by id; empty: it was given none
+  std::uint64_t process = 0;         // random at each start of the sender's process; 0: it does not say
   bool operator==(const Hello&) const = default;
 
   [[nodiscard]] bool has_state() const { return !cluster_id.is_none(); }

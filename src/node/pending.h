@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/payload.h"
+#include "node/boot_time.h"
 #include "node/chat_node.h"
 #include "node/steady_time.h"
 #include "raft/types.h"
@@ -130,7 +131,7 @@ using PendingCallPtr = std::unique_ptr<PendingCall>;
 // probe that only tells how fresh the state is.
 struct ReadyReads {
   base::Position position;
-  SteadyTime asked_at;  // when this node sent the question that a leader, confirmed by its quorum, answered
+  BootTime asked_at;  // when this node sent the question that a leader, confirmed by its quorum, answered
   std::vector<PendingRead> reads;
 };
 

@@ -16,9 +16,10 @@ std::int64_t to_us(SteadyTime time) {
 
 RaftLog::RaftLog(raft::Core core, std::chrono::milliseconds tick, RaftWorld& world)
     : core_(std::move(core)),
-      tick_(tick),
       world_(world),
-      ranked_campaign_(core_.config().seed, std::chrono::microseconds(election_timeout()).count()) {}
+      ranked_campaign_(
+          core_.config().seed,
+          std::chrono::microseconds(tick * core_.config().timing.election_timeout_ticks).count()) {}
 
 std::expected<LogPlace, ProposeRefusal> RaftLog::propose(base::Payload entry) {
   const auto index = core_.propose(std::move(entry));
@@ -58,9 +59,10 @@ void RaftLog::found(const raft::Founding& founding) { core_.found(founding); }
 
 void RaftLog::step(const raft::Message& message) { core_.step(message); }
 
-void RaftLog::tick(SteadyTime now) {
+void RaftLog::tick() {
+  ++ticks_;
   core_.tick();
-  decide_leading(now);
+  decide_leading();
 }
 
 void RaftLog::persisted(std::uint64_t batch_number) {
@@ -74,10 +76,6 @@ void RaftLog::fetched(const raft::FetchRequest& request, std::vector<raft::Entry
   core_.fetched(request, std::move(entries));
 }
 
-std::chrono::milliseconds RaftLog::election_timeout() const {
-  return tick_ * core_.config().timing.election_timeout_ticks;
-}
-
 std::string_view RaftLog::why_not_leading() const {
   if (!can_apply_) {
     return "the state cannot be written";
@@ -89,25 +87,24 @@ std::string_view RaftLog::why_not_leading() const {
 }
 
 // Rules 11 and 16. A leader whose disk or state fails hands over to the best follower; if that takes longer
-// than an election timeout, it steps down. It does not campaign until the cause is gone.
-void RaftLog::decide_leading(SteadyTime now) {
+// than an election timeout, it steps down: with the very tick that ends the core's transfer, or the entries
+// that wait would be proposed in between. It does not campaign until the cause is gone.
+void RaftLog::decide_leading() {
   const bool is_leader = core_.role() == raft::Role::leader;
-  if (on_the_way_.empty()) {
-    is_disk_stalled_ = false;
-  } else if (now - on_the_way_.front().since >= election_timeout() / 2) {
-    is_disk_stalled_ = true;
-  }
+  const auto timeout_ticks = static_cast<std::uint64_t>(core_.config().timing.election_timeout_ticks);
+  // The oldest alone: under load there is always a batch on its way.
+  is_disk_stalled_ = !on_the_way_.empty() && ticks_ - on_the_way_.front().since_tick > timeout_ticks / 2;
   const bool is_allowed = can_apply_ && !is_disk_stalled_;
   if (is_allowed != is_allowed_) {
     core_.may_campaign(is_allowed);
     is_allowed_ = is_allowed;
   }
   if (is_allowed || !is_leader) {
-    handing_over_since_.reset();
-  } else if (!handing_over_since_) {
-    handing_over_since_ = now;
+    handing_over_since_tick_.reset();
+  } else if (!handing_over_since_tick_) {
+    handing_over_since_tick_ = ticks_;
     hand_over();
-  } else if (now - *handing_over_since_ >= election_timeout()) {
+  } else if (ticks_ - *handing_over_since_tick_ >= timeout_ticks) {
     core_.step_down();
   }
 }
@@ -180,7 +177,7 @@ LogOutput RaftLog::take_output(SteadyTime now) {
   }
   // 2. Stored in the order of their numbers, one sync for all that wait; then persisted(number) comes back.
   if (output.store) {
-    on_the_way_.push_back({output.store->number, now});
+    on_the_way_.push_back({output.store->number, ticks_});
     unoffered_batches_.push_back(std::move(*output.store));
   }
   offer_batches();

@@ -40,9 +40,9 @@ class RaftLog final : public OrderedLog {
   // What happened
   void found(const raft::Founding& founding);
   void step(const raft::Message& message);
-  void tick(SteadyTime now);
+  void tick();
   // Hands over or steps down, if this node leads and must not; with every tick, and after may_lead().
-  void decide_leading(SteadyTime now);
+  void decide_leading();
   void persisted(std::uint64_t batch_number);
   void fetched(const raft::FetchRequest& request, std::vector<raft::Entry> entries);
   // The connection to this peer is known to be dead (rule 10).
@@ -67,27 +67,28 @@ class RaftLog final : public OrderedLog {
   [[nodiscard]] std::string_view why_not_leading() const;
 
  private:
+  // Ticks, not time: one that comes late counts once, so that a process that stood still, or was starved,
+  // does not take that for a disk that hangs (rule 10).
   struct Stored {
     std::uint64_t number = 0;
-    SteadyTime since;
+    std::uint64_t since_tick = 0;
   };
 
   void offer_batches();
   void offer_fetches();
   void hand_over();
-  [[nodiscard]] std::chrono::milliseconds election_timeout() const;
 
   raft::Core core_;
-  const std::chrono::milliseconds tick_;
   RaftWorld& world_;
   std::deque<raft::StorageBatch> unoffered_batches_;
   std::deque<raft::FetchRequest> unoffered_fetches_;
+  std::uint64_t ticks_ = 0;
   std::deque<Stored> on_the_way_;  // batches that the disk has not stored yet, oldest first
   bool can_apply_ = true;
   bool is_disk_stalled_ = false;
-  bool is_allowed_ = true;                        // what the core was told last
-  std::optional<SteadyTime> handing_over_since_;  // this node leads and must not
-  raft::RankedCampaign ranked_campaign_;          // after the leader's connection was lost
+  bool is_allowed_ = true;                                // what the core was told last
+  std::optional<std::uint64_t> handing_over_since_tick_;  // this node leads and must not
+  raft::RankedCampaign ranked_campaign_;                  // after the leader's connection was lost
 };
 
 }  // namespace parley::node

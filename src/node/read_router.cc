@@ -23,7 +23,7 @@ ReadRouter::ReadRouter(OrderedLog& log, ReadLimits limits, SteadyTime now)
 
 void ReadRouter::submit(PendingRead read) { fresh_.push_back(std::move(read)); }
 
-void ReadRouter::ask(SteadyTime now) {
+void ReadRouter::ask(SteadyTime now, BootTime boot_now) {
   if (fresh_.empty()) {
     return;
   }
@@ -34,8 +34,12 @@ void ReadRouter::ask(SteadyTime now) {
     }
     return;
   }
+  ask_for(std::exchange(fresh_, {}), now, boot_now);
+}
+
+void ReadRouter::ask_for(std::vector<PendingRead> reads, SteadyTime now, BootTime boot_now) {
   const std::uint64_t id = next_barrier_id_++;
-  asked_.emplace(id, Asked{now, std::exchange(fresh_, {})});
+  asked_.emplace(id, Asked{.at = now, .boot_at = boot_now, .reads = std::move(reads)});
   last_asked_ = now;
   log_.barrier(id);
 }
@@ -48,7 +52,7 @@ std::vector<ReadyReads> ReadRouter::on_answers(const std::vector<BarrierAnswer>&
       continue;
     }
     if (answer.position) {
-      ready.push_back({*answer.position, found->second.at, std::move(found->second.reads)});
+      ready.push_back({*answer.position, found->second.boot_at, std::move(found->second.reads)});
     } else {
       append(failed_, found->second.reads);
     }
@@ -98,7 +102,7 @@ void ReadRouter::drop_expired(SteadyTime now) {
   });
 }
 
-void ReadRouter::tick(SteadyTime now) {
+void ReadRouter::tick(SteadyTime now, BootTime boot_now) {
   retry_late(now);
   drop_expired(now);
   if (!has_leader_) {
@@ -106,10 +110,7 @@ void ReadRouter::tick(SteadyTime now) {
   }
   append(fresh_, failed_);
   if (fresh_.empty() && now - last_asked_ >= limits_.probe) {
-    const std::uint64_t id = next_barrier_id_++;
-    asked_.emplace(id, Asked{now, {}});
-    last_asked_ = now;
-    log_.barrier(id);
+    ask_for({}, now, boot_now);
   }
 }
 

@@ -25,17 +25,19 @@ class ReadRouter {
 
   void submit(PendingRead read);
   // Asks for one barrier for all that were submitted since. Once per turn of the loop, before take_output.
-  void ask(SteadyTime now);
+  void ask(SteadyTime now, BootTime boot_now);
   [[nodiscard]] std::vector<ReadyReads> on_answers(const std::vector<BarrierAnswer>& answers);
   void on_status(const LogStatus& status, SteadyTime now);
-  void tick(SteadyTime now);
+  void tick(SteadyTime now, BootTime boot_now);
   void stop();
 
  private:
   struct Asked {
     SteadyTime at;
+    BootTime boot_at;
     std::vector<PendingRead> reads;
   };
+  void ask_for(std::vector<PendingRead> reads, SteadyTime now, BootTime boot_now);
   void retry_late(SteadyTime now);
   void drop_expired(SteadyTime now);
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "node/read_router.h"
+#include "node/state_origin.h"
 #include "node/thread_name.h"
 
 namespace parley::node {
@@ -37,13 +38,27 @@ void ReaderPool::stop() {
   threads_.clear();
 }
 
-std::size_t ReaderPool::serve(chat::Reader& reader, const Freshness& freshness,
-                              std::vector<PendingRead>& reads, std::size_t first) {
-  const auto asked_at = freshness.asked_at();
+void ReaderPool::expect_cluster(const base::ClusterId& cluster_id) {
+  const std::scoped_lock lock(mutex_);
+  cluster_id_ = cluster_id;
+}
+
+// While the state is broken the file is whatever somebody has put there.
+bool ReaderPool::is_foreign(const chat::Reader& reader) const {
+  const std::scoped_lock lock(mutex_);
+  return is_of_another_cluster(reader.applied(), reader.cluster_id(), cluster_id_);
+}
+
+std::size_t ReaderPool::serve(chat::Reader& reader, std::vector<PendingRead>& reads, std::size_t first) {
+  const auto asked_at = freshness_.asked_at();
   if (auto begun = reader.begin(); !begun) {
     fail(reads[first], base::Code::unavailable, "STATE_UNREADABLE",
          "This node's state cannot be read: " + begun.error().what);
     return first + 1;
+  }
+  if (is_foreign(reader)) {
+    reader.end();
+    return first;
   }
   const auto start = std::chrono::steady_clock::now();
   std::size_t next = first;
@@ -54,7 +69,7 @@ std::size_t ReaderPool::serve(chat::Reader& reader, const Freshness& freshness,
       fail(read, base::Code::deadline_exceeded, "DEADLINE_EXCEEDED", "The read was not answered in time.");
     } else {
       const AsOf as_of{.position = reader.applied(),
-                       .age_ms = Freshness::age_ms(asked_at, now),
+                       .age_ms = freshness_.age_ms(asked_at),
                        .cluster_id = reader.cluster_id()};
       read.done(&reader, as_of);
     }
@@ -67,10 +82,15 @@ std::size_t ReaderPool::serve(chat::Reader& reader, const Freshness& freshness,
 void ReaderPool::run() {
   name_this_thread("read");
   std::unique_ptr<chat::Reader> reader;
+  std::uint64_t opening = 0;
   while (true) {
     auto taken = queue_.pop_some(kReadsPerSnapshot);
     if (taken.empty()) {
       return;
+    }
+    if (const std::uint64_t newest = openings_.load(std::memory_order_acquire); newest != opening) {
+      opening = newest;
+      reader.reset();
     }
     std::vector<PendingRead> reads(std::make_move_iterator(taken.begin()),
                                    std::make_move_iterator(taken.end()));
@@ -86,12 +106,14 @@ void ReaderPool::run() {
         reader = std::move(*opened);
         is_new = true;
       }
-      const std::size_t served = serve(*reader, freshness_, reads, next);
+      const std::size_t served = serve(*reader, reads, next);
       if (served != next) {
         next = served;
       } else if (is_new) {
         fail(reads[next++], base::Code::unavailable, "STATE_UNREADABLE",
-             "This node's state is being made again, and is not as far as this read needs.");
+             is_foreign(*reader)
+                 ? "This node's state file is that of another cluster."
+                 : "This node's state is being made again, and is not as far as this read needs.");
       } else {
         // What it reads is not what is applied: the file was replaced under it.
         reader.reset();

@@ -2,8 +2,11 @@
 // by: the replica. submit: any thread; callbacks run on the pool's threads.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -27,6 +30,11 @@ class ReaderPool {
   // The state that is readable now is good enough for this read. Full: it is answered RESOURCE_EXHAUSTED at
   // once.
   void submit(PendingRead read);
+  // The log's cluster, once it is known: from then on another's state is not read.
+  void expect_cluster(const base::ClusterId& cluster_id);
+  // What the threads have open may be a file that is no longer the state's: every read that is handed over
+  // from now on opens it anew. One that was ahead of the log would satisfy whatever a read needs.
+  void state_reopened() { openings_.fetch_add(1, std::memory_order_release); }
   // Answers what is queued, then ends the threads.
   void stop();
 
@@ -34,11 +42,14 @@ class ReaderPool {
   void run();
   // One snapshot for as many of `reads` as fit into its time, and up to the first that needs a newer one.
   // Returns where it ended.
-  static std::size_t serve(chat::Reader& reader, const Freshness& freshness, std::vector<PendingRead>& reads,
-                           std::size_t first);
+  [[nodiscard]] std::size_t serve(chat::Reader& reader, std::vector<PendingRead>& reads, std::size_t first);
+  [[nodiscard]] bool is_foreign(const chat::Reader& reader) const;
 
   const chat::StateOptions state_;
   const Freshness& freshness_;
+  std::atomic<std::uint64_t> openings_{0};  // of the state by the apply thread
+  mutable std::mutex mutex_;                // guards what follows
+  base::ClusterId cluster_id_;
   base::BoundedQueue<PendingRead, base::Consumers::several> queue_;
   std::vector<std::jthread> threads_;
 };

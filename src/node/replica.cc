@@ -27,6 +27,9 @@ namespace {
 constexpr std::size_t kCoreQueue = 65'536;  // above all places of writes, reads and peers' messages together
 constexpr std::size_t kApplyQueue =
     65'536;  // bounded before by the core's max_unapplied_bytes and by the places of reads
+static_assert(kCoreQueue > ReplicaLimits().max_writes + ReplicaLimits().max_reads +
+                               ReplicaLimits().max_peer_messages + ReplicaLimits().max_calls);
+static_assert(kApplyQueue > ReplicaLimits().max_reads);
 constexpr std::chrono::seconds kHubReadDeadline{10};
 constexpr std::chrono::milliseconds kHandOverTime{500};
 
@@ -97,6 +100,7 @@ class RunningReplica final : public Replica,
   void ask_nodes() override;
   void publish(NodeStatus status, std::int64_t wall_unix_ms, SteadyTime at) override;
   [[nodiscard]] std::int64_t wall_unix_ms() override { return options_.wall_clock(); }
+  [[nodiscard]] BootTime boot_time() override { return freshness_.now(); }
   [[nodiscard]] FoundingSecrets make_secrets() override;
 
   // ApplyOutlet
@@ -108,8 +112,10 @@ class RunningReplica final : public Replica,
   }
   void skip_to(base::Position applied) override { hub_.skip_to(applied); }
   void read(PendingRead read) override { readers_.submit(std::move(read)); }
+  void state_reopened() override { readers_.state_reopened(); }
   void cannot_apply(const std::string& why) override;
   [[nodiscard]] std::expected<std::vector<raft::Entry>, std::string> read_log(base::Position first) override;
+  [[nodiscard]] base::ClusterId cluster_id() const override;
 
   // WatchHub::World
   void read_applied(ReadCallback done) override;
@@ -133,6 +139,8 @@ class RunningReplica final : public Replica,
   Transport& transport_;
   const raft::Member self_;
   const std::string name_;  // for the program's log
+  // Tells peers this process from the one before it, which had the same incarnation. Never 0.
+  const std::uint64_t process_ = random_seed() | 1U;
 
   std::shared_ptr<Places> write_places_;
   std::shared_ptr<Places> read_places_;
@@ -182,6 +190,7 @@ RunningReplica::RunningReplica(ReplicaOptions options, OpenedFolder folder, Tran
       message_places_(std::make_shared<Places>(options_.limits.max_peer_messages)),
       call_places_(std::make_shared<Places>(options_.limits.max_calls)),
       call_bytes_(std::make_shared<Places>(options_.limits.max_call_bytes)),
+      freshness_(options_.boot_clock),
       admission_(self_, options_.founders, folder_.cluster_id(), {}),
       inbox_(kCoreQueue),
       apply_queue_("apply", kApplyQueue),
@@ -213,7 +222,8 @@ Hello RunningReplica::hello(const base::ClusterId& cluster_id) const {
   return {.cluster_id = cluster_id,
           .self = self_,
           .peer_address = options_.peer_address,
-          .founders = options_.founders};
+          .founders = options_.founders,
+          .process = process_};
 }
 
 void RunningReplica::fatal(const std::string& what) {
@@ -441,7 +451,7 @@ NodeStatus RunningReplica::status() const {
   status.log_write_us = disk_.write_us();
   status.acknowledged_writes = acknowledged_writes_.load(std::memory_order_relaxed);
   status.as_of = AsOf{.position = base::Position(progress_.applied.load(std::memory_order_acquire)),
-                      .age_ms = Freshness::age_ms(freshness_.asked_at(), steady_now()),
+                      .age_ms = freshness_.age_ms(freshness_.asked_at()),
                       .cluster_id = status.cluster_id};
   return status;
 }
@@ -525,6 +535,7 @@ void RunningReplica::founded(const raft::Founding& founding) {
     token_key_ = chat::derive_token_key(founding.state_seed);
     board_.cluster_id = founding.cluster_id;
   }
+  readers_.expect_cluster(founding.cluster_id);
   is_founded_ = true;
   if (is_transport_started_) {
     transport_.set_hello(hello(founding.cluster_id));
@@ -601,6 +612,11 @@ std::expected<std::vector<raft::Entry>, std::string> RunningReplica::read_log(ba
   return std::move(*entries);
 }
 
+base::ClusterId RunningReplica::cluster_id() const {
+  const std::scoped_lock lock(board_mutex_);
+  return board_.cluster_id;
+}
+
 void RunningReplica::read_applied(ReadCallback done) {
   ApplyWork work = PendingRead{.mode = ReadMode::stale,
                                .deadline = steady_now() + kHubReadDeadline,
@@ -613,9 +629,8 @@ void RunningReplica::read_applied(ReadCallback done) {
 
 AsOf RunningReplica::as_of() const {
   const std::scoped_lock lock(board_mutex_);
-  return {.position = {},
-          .age_ms = Freshness::age_ms(freshness_.asked_at(), steady_now()),
-          .cluster_id = board_.cluster_id};
+  return {
+      .position = {}, .age_ms = freshness_.age_ms(freshness_.asked_at()), .cluster_id = board_.cluster_id};
 }
 
 }  // namespace
@@ -628,6 +643,9 @@ std::expected<std::unique_ptr<Replica>, std::string> Replica::open(ReplicaOption
   }
   if (!options.wall_clock) {
     options.wall_clock = system_unix_ms;
+  }
+  if (!options.boot_clock) {
+    options.boot_clock = boot_now;
   }
   options.log.seed = random_seed();
   std::ranges::sort(options.founders, {}, &ListedNode::id);

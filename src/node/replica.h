@@ -50,6 +50,8 @@ struct ReplicaOptions {
   std::string sqlite_vfs;  // empty: the default one
   // Empty: the system's clock. Tests move it.
   std::function<std::int64_t()> wall_clock;
+  // Empty: the clock that goes on while the machine sleeps. Tests move it. Called on any thread.
+  std::function<BootTime()> boot_clock;
   // The log on disk can no longer be written or read. Empty: the process is stopped, as it must be; a test
   // that runs several nodes in one process stops this node alone.
   std::function<void(const std::string& what)> on_fatal;

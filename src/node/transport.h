@@ -51,8 +51,8 @@ class PeerHandler {
   // This node's link to `peer` can be used: what is sent from now on goes there.
   virtual void on_link_up(const raft::Member& peer) = 0;
   // What was sent to `peer` since on_link_up may not have arrived, and nothing of it will arrive any more
-  // (but it may have arrived). Not called while a reconnect that is tried at once finds the same life of the
-  // same node.
+  // (but it may have arrived). Not called while a reconnect that is tried at once finds the same process of
+  // the same node (Hello::process).
   virtual void on_link_down(const raft::Member& peer, LinkLoss why) = 0;
 };
 

@@ -32,9 +32,12 @@ void fail(PendingWrite& write, base::Code code, std::string reason, std::string 
 }
 
 void finish(PendingWrite& write, chat::CommandResult result) {
-  if (write.may_have_happened && result.verdict == chat::Verdict::request_id_ahead) {
+  const bool was_not_looked_at = result.verdict == chat::Verdict::request_id_ahead ||
+                                 result.verdict == chat::Verdict::request_id_forgotten;
+  if (write.may_have_happened && was_not_looked_at) {
     base::Error error = chat::to_error(result);
     error.outcome = base::Outcome::unknown;
+    error.position = {};  // it decides nothing: an earlier attempt may have been executed
     write.done(std::unexpected(std::move(error)));
     return;
   }

@@ -10,6 +10,19 @@
 
 namespace parley::rpc {
 
+void AcceptHome::tell_once(const std::string& trouble) {
+  constexpr int kMostInAMinute = 100;
+  const auto now = std::chrono::steady_clock::now();
+  if (now - minute_began >= std::chrono::minutes(1)) {
+    minute_began = now;
+    told_in_minute = 0;
+  }
+  if (told_in_minute < kMostInAMinute && !context.told.contains(trouble)) {
+    ++told_in_minute;
+    context.tell_once(trouble);
+  }
+}
+
 void AcceptedPeer::accept(AcceptHome& home) {
   if (home.context.stopping) {
     return;
@@ -64,7 +77,7 @@ void AcceptedPeer::on_read(bool ok) {
 std::optional<std::string> AcceptedPeer::take_frame(std::string_view bytes) {
   auto messages = node::decode_frame(bytes);
   if (!messages) {
-    home_.context.tell_once("a frame on the peer port cannot be read: " + messages.error());
+    home_.tell_once("a frame on the peer port cannot be read: " + messages.error());
     return "the frame cannot be read: " + messages.error();
   }
   std::vector<node::PeerMessage> said;
@@ -91,8 +104,8 @@ std::optional<std::string> AcceptedPeer::take_hello(const node::Hello& hello) {
     return "a connection belongs to one life of one node";
   }
   if (const auto taken = home_.context.handler->on_hello(hello); !taken) {
-    home_.context.tell_once("node " + std::to_string(hello.self.id.value()) + " at " + hello.peer_address +
-                            " is refused: " + taken.error());
+    home_.tell_once("node " + std::to_string(hello.self.id.value()) + " at " + hello.peer_address +
+                    " is refused: " + taken.error());
     return taken.error();
   }
   if (!from_) {

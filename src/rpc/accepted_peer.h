@@ -4,6 +4,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <set>
@@ -24,6 +25,12 @@ struct AcceptHome {
   int method_index = 0;
   grpc::ServerCompletionQueue* queue = nullptr;  // tells of new connections; what is on them, the loop's
   std::set<std::shared_ptr<AcceptedPeer>> open;
+  std::chrono::steady_clock::time_point minute_began{};
+  int told_in_minute = 0;
+
+  // Logs a trouble with whoever dials the first time it is met. Strangers could go on for ever: beyond so
+  // many in a minute nothing is told.
+  void tell_once(const std::string& trouble);
 };
 
 class AcceptedPeer : public std::enable_shared_from_this<AcceptedPeer> {

@@ -141,11 +141,14 @@ bool PeerLink::on_answer(const node::Hello& hello) {
   }
   backoff_ = context_.options.min_backoff;
   is_reconnect_at_once_ = false;
-  if (up_ == hello.self) {
-    return true;  // the same life of the same node, found again at once
+  const Up answered{.peer = hello.self, .process = hello.process};
+  if (up_ == answered) {
+    return true;  // the same process of the same node, found again at once
   }
+  // Rule 10: another process is met. What the one before it was sent, this one has not heard; if it led, it
+  // leads no more. (A node that names no process is told from itself by its incarnation alone.)
   go_down(node::LinkLoss::closed);
-  up_ = hello.self;
+  up_ = answered;
   queue_->set_up(true);
   spdlog::info("connected to node {} at {}", id_.value(), dial_->address());
   context_.handler->on_link_up(hello.self);
@@ -178,7 +181,7 @@ void PeerLink::go_down(node::LinkLoss why) {
   if (const auto lost = std::exchange(up_, std::nullopt)) {
     queue_->set_up(false);
     spdlog::info("connection to node {} lost", id_.value());
-    context_.handler->on_link_down(*lost, why);
+    context_.handler->on_link_down(lost->peer, why);
   }
 }
 

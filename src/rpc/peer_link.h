@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -79,7 +80,13 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   std::size_t address_ = 0;  // tried next
   std::shared_ptr<PeerQueue> queue_;
   std::shared_ptr<Dial> dial_;
-  std::optional<raft::Member> up_;  // whom on_link_up named
+  // Whom on_link_up named, and as which of its processes.
+  struct Up {
+    raft::Member peer;
+    std::uint64_t process = 0;  // as its Hello says
+    bool operator==(const Up&) const = default;
+  };
+  std::optional<Up> up_;
   bool is_reconnect_at_once_ = false;
   bool is_closed_ = false;
   bool waits_for_backoff_ = false;

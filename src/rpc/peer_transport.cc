@@ -27,6 +27,7 @@ constexpr int kWindow_bytes = 8 * 1024 * 1024;
 void set_limits(grpc::ServerBuilder& builder, const PeerTransportOptions& options) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(node::kMaxFrame_bytes));
   builder.SetMaxSendMessageSize(-1);
+  take_nothing_compressed(builder);
   builder.SetResourceQuota(grpc::ResourceQuota("parley.peers").Resize(kMaxServerMemoryBytes));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 16);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a second process on the port must fail
@@ -41,13 +42,26 @@ void set_limits(grpc::ServerBuilder& builder, const PeerTransportOptions& option
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kWindow_bytes);
 }
 
+// Whatever whoever is at the other end has put into it.
+std::string as_one_line(std::string text) {
+  std::ranges::replace_if(text, [](char byte) { return byte < ' ' || byte > '~'; }, '?');
+  return text;
+}
+
 }  // namespace
 
 void PeerContext::tell_once(const std::string& trouble) {
   constexpr std::size_t kMaxTold = 1'000;
-  if (told.size() < kMaxTold && told.insert(trouble).second) {
-    spdlog::warn("{}", trouble);
+  constexpr std::size_t kMaxBytes = 2'000;
+  std::string what = trouble.substr(0, kMaxBytes);
+  if (told.contains(what)) {
+    return;
   }
+  if (told.size() >= kMaxTold) {
+    told.clear();  // rather told twice than never
+  }
+  told.insert(what);
+  spdlog::warn("{}", as_one_line(std::move(what)));
 }
 
 struct PeerTransport::State {

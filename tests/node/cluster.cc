@@ -45,6 +45,10 @@ TestCluster::TestCluster(std::uint32_t size, Adjust adjust)
     : size_(size), adjust_(std::move(adjust)), files_(wal::make_posix_file_system()) {}
 
 TestCluster::~TestCluster() {
+  // A test that failed half-way may have left them so: a disk thread that hangs could not be joined.
+  for (auto& [id, disk] : stalling_disks_) {
+    disk.set_stalled(false);
+  }
   for (auto& [id, node] : nodes_) {
     node.replica->kill();
   }
@@ -65,6 +69,12 @@ std::vector<ListedNode> TestCluster::list() const {
 }
 
 void TestCluster::move_all_addresses() { ++address_round_; }
+
+void TestCluster::use_stalling_disks() {
+  for (std::uint32_t id = 1; id <= size_; ++id) {
+    set_disk(id, stalling_disks_[id]);
+  }
+}
 
 void TestCluster::start(std::uint32_t id) {
   ReplicaOptions options;

@@ -13,6 +13,7 @@
 #include "chat/command.h"
 #include "node/in_memory_transport.h"
 #include "node/replica.h"
+#include "tests/node/stalling_disk.h"
 
 namespace parley::node::testing {
 
@@ -64,6 +65,9 @@ class TestCluster {
 
   // The disk that a node's log is on, from its next start on, instead of the real one.
   void set_disk(std::uint32_t id, wal::FileSystem& disk) { disks_[id] = &disk; }
+  // One for each node, from its next start on.
+  void use_stalling_disks();
+  [[nodiscard]] StallingDisk& stalling_disk(std::uint32_t id) { return stalling_disks_.at(id); }
 
   [[nodiscard]] bool is_running(std::uint32_t id) const { return nodes_.contains(id); }
   [[nodiscard]] Replica& node(std::uint32_t id) { return *nodes_.at(id).replica; }
@@ -110,6 +114,7 @@ class TestCluster {
   InMemoryNetwork network_;
   std::map<std::uint32_t, std::vector<ListedNode>> lists_;
   std::map<std::uint32_t, wal::FileSystem*> disks_;
+  std::map<std::uint32_t, StallingDisk> stalling_disks_;
   std::map<std::uint32_t, Node> nodes_;
   std::atomic<std::uint64_t> next_random_{1};
 };

@@ -3,12 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
 #include <cstdio>
-#include <map>
 
 #include "tests/node/cluster.h"
 #include "tests/node/load.h"
-#include "tests/node/stalling_disk.h"
 #include "tests/support/wait_until.h"
 
 namespace parley::node::testing {
@@ -61,16 +60,16 @@ TEST(Cluster, AfterAStopOfAllEverythingIsThere) {
 
 // What is acknowledged was synced by a majority before; and under load one sync serves many sends.
 TEST(Cluster, AMajoritySyncsBeforeEveryAcknowledgementAndOneSyncServesMany) {
-  std::map<std::uint32_t, StallingDisk> disks;
   TestCluster cluster(3);
-  for (std::uint32_t id = 1; id <= 3; ++id) {
-    cluster.set_disk(id, disks[id]);
-  }
+  cluster.use_stalling_disks();
   cluster.start_all();
   const std::uint32_t leader = cluster.wait_for_leader();
   const TestUser anna = cluster.make_user(leader, "anna");
   cluster.wait_until_equal();
-  const auto counts = [&disks] { return std::array{disks[1].syncs(), disks[2].syncs(), disks[3].syncs()}; };
+  const auto counts = [&cluster] {
+    return std::array{cluster.stalling_disk(1).syncs(), cluster.stalling_disk(2).syncs(),
+                      cluster.stalling_disk(3).syncs()};
+  };
   for (int i = 0; i < 10; ++i) {
     const auto before = counts();
     const auto sent = cluster.write(leader, cluster.message(anna, anna, "one at a time"));
@@ -82,15 +81,41 @@ TEST(Cluster, AMajoritySyncsBeforeEveryAcknowledgementAndOneSyncServesMany) {
     }
     EXPECT_GE(have_synced, 2);
   }
-  const std::uint64_t syncs_before = disks[leader].syncs();
+  const std::uint64_t syncs_before = cluster.stalling_disk(leader).syncs();
   Load load({&cluster.node(1), &cluster.node(2), &cluster.node(3)}, anna, 64);
   ASSERT_TRUE(wait_until([&] { return load.acknowledged() >= 4'000; }));
-  const std::uint64_t syncs = disks[leader].syncs() - syncs_before;
+  const std::uint64_t syncs = cluster.stalling_disk(leader).syncs() - syncs_before;
   load.stop();
   std::printf("%llu sends, %llu syncs of the leader\n", static_cast<unsigned long long>(load.acknowledged()),
               static_cast<unsigned long long>(syncs));
   EXPECT_GE(syncs, 1U);
   EXPECT_LT(syncs * 2, load.acknowledged());
+}
+
+// 1. A machine sleeps, and its monotonic clock with it. 2. It wakes without a network. 3. What it knew before
+// is not told as fresh.
+TEST(Cluster, AfterTheSleepOfItsMachineANodeSaysHowOldItsAnswersAre) {
+  constexpr std::uint32_t kSleep_ms = 8 * 3'600'000;
+  std::atomic<std::uint32_t> slept_ms{0};
+  TestCluster cluster(3, [&slept_ms](ReplicaOptions& options) {
+    options.boot_clock = [&slept_ms] { return boot_now() + std::chrono::milliseconds(slept_ms.load()); };
+  });
+  cluster.start_all();
+  const std::uint32_t leader = cluster.wait_for_leader();
+  cluster.wait_until_equal();
+  const std::uint32_t sleeper = cluster.other_than(leader);
+  const auto age_ms = [&] {
+    const auto as_of = cluster.read(sleeper, ReadMode::stale, [](chat::Reader&) {});
+    EXPECT_TRUE(as_of.has_value()) << as_of.error().message;
+    return as_of ? as_of->age_ms : std::nullopt;
+  };
+  EXPECT_LT(age_ms().value_or(kSleep_ms), kSleep_ms);
+  cluster.network().isolate(base::NodeId(sleeper));
+  slept_ms = kSleep_ms;
+  EXPECT_GE(age_ms().value_or(0), kSleep_ms);
+  EXPECT_GE(cluster.node(sleeper).status().as_of.age_ms.value_or(0), kSleep_ms);
+  cluster.network().heal();
+  EXPECT_TRUE(wait_until([&] { return age_ms().value_or(kSleep_ms) < kSleep_ms; }));
 }
 
 }  // namespace

@@ -547,20 +547,17 @@ TEST(Failover, ThePlantedStaleReadIsCaught) {
 // H2, rule 11: the leader sits in fdatasync. It leaves, another leads, nothing is lost, and it may lead again
 // later.
 TEST(Failover, H2ALeaderWhoseDiskStallsStepsAside) {
-  std::map<std::uint32_t, StallingDisk> disks;
   TestCluster cluster(3);
-  for (std::uint32_t id = 1; id <= 3; ++id) {
-    cluster.set_disk(id, disks[id]);
-  }
+  cluster.use_stalling_disks();
   const TestUser anna = begin(cluster);
   Load load(replicas(cluster), anna, 4);
   wait_for_more(load, 100);
   const std::uint32_t stalled = cluster.wait_for_leader();
-  disks.at(stalled).set_stalled(true);
+  cluster.stalling_disk(stalled).set_stalled(true);
   EXPECT_TRUE(wait_until([&] { return !cluster.node(stalled).status().is_leader; }));
   wait_for_more(load, 200);
   EXPECT_THAT(cluster.node(stalled).status().trouble, HasSubstr("disk is stalled"));
-  disks.at(stalled).set_stalled(false);
+  cluster.stalling_disk(stalled).set_stalled(false);
   EXPECT_TRUE(wait_until([&] { return cluster.node(stalled).status().trouble.empty(); }));
   load.stop();
   cluster.wait_until_equal();
@@ -570,22 +567,19 @@ TEST(Failover, H2ALeaderWhoseDiskStallsStepsAside) {
 // J3: the followers commit before the leader's own disk has written; the leader is killed, and has applied
 // nothing of it.
 TEST(Failover, J3NothingIsAppliedThatIsNotInTheNodesOwnLog) {
-  std::map<std::uint32_t, StallingDisk> disks;
   TestCluster cluster(3);
-  for (std::uint32_t id = 1; id <= 3; ++id) {
-    cluster.set_disk(id, disks[id]);
-  }
+  cluster.use_stalling_disks();
   cluster.start_all();
   const std::uint32_t leader = cluster.wait_for_leader();
   const TestUser anna = cluster.make_user(1, "anna");
   cluster.wait_until_equal();
-  disks.at(leader).set_stalled(true);
+  cluster.stalling_disk(leader).set_stalled(true);
   const std::uint64_t before = cluster.node(leader).status().applied_index;
   const auto sent = cluster.write(leader, cluster.message(anna, anna, "committed by the others"));
   ASSERT_TRUE(sent) << "the new leader answers it";
   EXPECT_GT(sent->position.value(), before);
   EXPECT_LT(cluster.node(leader).status().applied_index, sent->position.value());
-  disks.at(leader).set_stalled(false);
+  cluster.stalling_disk(leader).set_stalled(false);
   cluster.kill(leader);
   cluster.start(leader);
   cluster.wait_until_equal();
@@ -594,19 +588,16 @@ TEST(Failover, J3NothingIsAppliedThatIsNotInTheNodesOwnLog) {
 
 // J2: a failed fdatasync ends the node; what it had acknowledged is on the others, and comes back to it.
 TEST(Failover, J2AFailedSyncEndsTheNodeAndLosesNothing) {
-  std::map<std::uint32_t, StallingDisk> disks;
   std::atomic<std::uint32_t> ended{0};
   TestCluster cluster(3, [&](ReplicaOptions& options) {
     options.on_fatal = [&ended, id = options.id](const std::string&) { ended = id.value(); };
   });
-  for (std::uint32_t id = 1; id <= 3; ++id) {
-    cluster.set_disk(id, disks[id]);
-  }
+  cluster.use_stalling_disks();
   const TestUser anna = begin(cluster);
   Load load(replicas(cluster), anna, 4);
   wait_for_more(load, 100);
   const std::uint32_t leader = cluster.wait_for_leader();
-  disks.at(leader).fail_syncs();
+  cluster.stalling_disk(leader).fail_syncs();
   EXPECT_TRUE(wait_until([&] { return ended == leader; }));
   kill(cluster, load, {leader});
   wait_for_more(load, 100);

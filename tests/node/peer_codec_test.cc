@@ -82,6 +82,7 @@ std::vector<PeerMessage> one_of_each() {
   hello.self = member(1);
   hello.peer_address = "10.0.0.1:7701";
   hello.founders = {{base::NodeId(1), "10.0.0.1:7701"}, {base::NodeId(2), "10.0.0.2:7701"}};
+  hello.process = 0xfedc'ba98'7654'3210;
   Hello of_cluster = hello;
   of_cluster.cluster_id.bytes.fill(0x5a);
   raft::Founding founding{.configuration = configuration(),
@@ -178,6 +179,32 @@ TEST(PeerCodec, AnAppendWithAGapIsRefused) {
 TEST(PeerCodec, AHelloWithoutAnIncarnationIsRefused) {
   const PeerMessage message = Hello{.self = {base::NodeId(1), {}}};
   EXPECT_FALSE(decode_frame(encode_frame({&message, 1})).has_value());
+}
+
+// A hello comes from whoever dials: what is said in it is kept and logged.
+TEST(PeerCodec, AddressesOfAHelloAreShortAndPrintable) {
+  const auto is_taken = [](const Hello& hello) {
+    const PeerMessage message = hello;
+    const auto received = decode_frame(encode_frame({&message, 1}));
+    return received && received->front() == message;
+  };
+  Hello hello{.self = member(1), .peer_address = std::string(300, 'h')};
+  for (std::uint32_t id = 1; id <= 16; ++id) {
+    hello.founders.push_back({base::NodeId(id), "[2001:db8::1]:7701"});
+  }
+  EXPECT_TRUE(is_taken(hello));
+  for (const std::string& address :
+       {std::string(301, 'h'), std::string("a:1\nforged line"), std::string("a\x1b[2J:1"),
+        std::string("a b:1"), std::string("\xc3\xa4:1"), std::string("a\0:1", 4), std::string("a\x7f:1")}) {
+    Hello other = hello;
+    other.peer_address = address;
+    EXPECT_FALSE(is_taken(other)) << address;
+    other = hello;
+    other.founders.back().peer_address = address;
+    EXPECT_FALSE(is_taken(other)) << address;
+  }
+  hello.founders.push_back({base::NodeId(17), "a:1"});
+  EXPECT_FALSE(is_taken(hello));
 }
 
 // Seeded: every bit of a small frame flipped, every prefix, and random bytes. What decodes, encodes again.

@@ -31,11 +31,16 @@ class ReadRouterTest : public ::testing::Test {
   }
   void pass(milliseconds time) {
     now_ += time;
-    router_.tick(now_);
-    router_.ask(now_);
+    boot_now_ += time;
+    router_.tick(now_, boot_now_);
+    ask();
   }
+  void ask() { router_.ask(now_, boot_now_); }
+  // The machine sleeps: its monotonic clock stands still.
+  void machine_is_off_for(milliseconds time) { boot_now_ += time; }
 
   SteadyTime now_{milliseconds(1'000'000)};
+  BootTime boot_now_{milliseconds(7'000'000)};
   FakeLog log_;
   ReadRouter router_{log_, ReadLimits{}, now_};
 };
@@ -43,21 +48,32 @@ class ReadRouterTest : public ::testing::Test {
 TEST_F(ReadRouterTest, ReadsOfOneTurnShareABarrierAndLaterOnesDoNot) {
   static_cast<void>(submit());
   static_cast<void>(submit());
-  router_.ask(now_);
+  ask();
   ASSERT_THAT(log_.barriers, SizeIs(1));
   static_cast<void>(submit());
-  router_.ask(now_);
+  ask();
   ASSERT_THAT(log_.barriers, SizeIs(2)) << "the first was asked for before the third read came";
   const auto ready = router_.on_answers({{log_.barriers[0], base::Position(4)}});
   ASSERT_THAT(ready, SizeIs(1));
   EXPECT_EQ(ready[0].position, base::Position(4));
   EXPECT_THAT(ready[0].reads, SizeIs(2));
-  EXPECT_EQ(ready[0].asked_at, now_);
+  EXPECT_EQ(ready[0].asked_at, boot_now_);
+}
+
+// The answer tells of the time before.
+TEST_F(ReadRouterTest, AnAnswerThatComesAfterASleepIsAsOldAsTheSleep) {
+  const BootTime asked_at = boot_now_;
+  static_cast<void>(submit());
+  ask();
+  machine_is_off_for(std::chrono::hours(8));
+  const auto ready = router_.on_answers({{log_.barriers[0], base::Position(4)}});
+  ASSERT_THAT(ready, SizeIs(1));
+  EXPECT_EQ(ready[0].asked_at, asked_at);
 }
 
 TEST_F(ReadRouterTest, AFailedBarrierIsAskedForAgain) {
   static_cast<void>(submit());
-  router_.ask(now_);
+  ask();
   EXPECT_THAT(router_.on_answers({{log_.barriers[0], std::nullopt}}), IsEmpty());
   pass(milliseconds(20));
   ASSERT_THAT(log_.barriers, SizeIs(2));
@@ -66,7 +82,7 @@ TEST_F(ReadRouterTest, AFailedBarrierIsAskedForAgain) {
 
 TEST_F(ReadRouterTest, ALostBarrierIsAskedForAgainAndItsLateAnswerIsNone) {
   static_cast<void>(submit());
-  router_.ask(now_);
+  ask();
   pass(milliseconds(450));
   ASSERT_THAT(log_.barriers, SizeIs(2));
   EXPECT_THAT(router_.on_answers({{log_.barriers[0], base::Position(4)}}), IsEmpty());
@@ -75,10 +91,10 @@ TEST_F(ReadRouterTest, ALostBarrierIsAskedForAgainAndItsLateAnswerIsNone) {
 
 TEST_F(ReadRouterTest, AfterAChangeOfLeaderTheNewOneIsAsked) {
   static_cast<void>(submit());
-  router_.ask(now_);
+  ask();
   log_.follow(member(3), 6);
   router_.on_status(log_.now, now_);
-  router_.ask(now_);
+  ask();
   EXPECT_THAT(log_.barriers, SizeIs(2));
 }
 
@@ -86,20 +102,20 @@ TEST_F(ReadRouterTest, WithoutALeaderForTwoSecondsUnavailableAtOnce) {
   log_.follow(std::nullopt, 6);
   router_.on_status(log_.now, now_);
   const auto early = submit();
-  router_.ask(now_);
+  ask();
   pass(milliseconds(1900));
   EXPECT_FALSE(early->has_value());
   pass(milliseconds(200));
   ASSERT_TRUE(early->has_value());
   EXPECT_EQ((*early)->code, base::Code::unavailable);
   const auto late = submit();
-  router_.ask(now_);
+  ask();
   EXPECT_TRUE(late->has_value());
 }
 
 TEST_F(ReadRouterTest, ADeadlineEndsIt) {
   const auto read = submit(milliseconds(300));
-  router_.ask(now_);
+  ask();
   pass(milliseconds(450));
   ASSERT_TRUE(read->has_value());
   EXPECT_EQ((*read)->code, base::Code::deadline_exceeded);
@@ -117,7 +133,7 @@ TEST_F(ReadRouterTest, WhileNobodyReadsAProbeTellsTheAge) {
   const auto ready = router_.on_answers({{log_.barriers[0], base::Position(4)}});
   ASSERT_THAT(ready, SizeIs(1));
   EXPECT_THAT(ready[0].reads, IsEmpty());
-  EXPECT_EQ(ready[0].asked_at, now_);
+  EXPECT_EQ(ready[0].asked_at, boot_now_);
 }
 
 }  // namespace

@@ -318,6 +318,22 @@ TEST_F(WriteRouterTest, AnIdAheadIsNoRefusalWhileAnEarlierAttemptMayBeUnderWay) 
   EXPECT_EQ((*second)->error().reason, "REQUEST_ID_AHEAD");
 }
 
+// Its result may be what was forgotten.
+TEST_F(WriteRouterTest, AForgottenIdDecidesNothingWhereThisNodeMayHaveSentTheWriteTwice) {
+  chat::CommandResult forgotten = result(7);
+  forgotten.verdict = chat::Verdict::request_id_forgotten;
+  log_.follow(member(2), 5);
+  status();
+  const auto answer = submit();
+  log_.follow(member(3), 6);
+  status();
+  router_.on_reply(member(3), {.forward_id = forwarded(1).forward_id, .answer = forgotten});
+  ASSERT_TRUE(answer->has_value());
+  ASSERT_FALSE((*answer)->has_value());
+  EXPECT_EQ((*answer)->error().outcome, base::Outcome::unknown);
+  EXPECT_FALSE((*answer)->error().is_final());
+}
+
 TEST_F(WriteRouterTest, AnEntryOfAnotherLeaderAtTheSamePlaceIsNotTheWriters) {
   log_.lead(1, 5);
   status();
@@ -360,6 +376,50 @@ TEST_F(WriteRouterTest, BytesThatAreNoCommandStayOutOfTheLog) {
                      {.forward_id = 44, .deadline_ms = 1000, .command = base::Payload("\xff garbage")}, now_);
   EXPECT_THAT(log_.entries, SizeIs(0));
   EXPECT_EQ(std::get<base::Error>(replied(0).answer).code, base::Code::invalid_argument);
+}
+
+// Of this node's clients and of other nodes' together; what is committed makes room.
+TEST_F(WriteRouterTest, BeyondWhatMayWaitForAMajorityItIsRefused) {
+  log_.lead(1, 5);
+  WriteRouter router{log_,
+                     clock_,
+                     [this](base::NodeId to, PeerMessage message) {
+                       sent_.push_back({to, std::move(message)});
+                       return true;
+                     },
+                     {.max_proposed = 2},
+                     kFirstForwardId,
+                     now_};
+  const auto forward = [&](std::uint64_t id) {
+    router.on_forward(
+        member(3),
+        {.forward_id = id, .deadline_ms = 1000, .command = base::Payload(chat::encode(chat::Tick{}))}, now_);
+  };
+  const auto submit_here = [&] {
+    auto answer = std::make_shared<Answer>();
+    auto write = std::make_unique<PendingWrite>();
+    write->command = base::Payload(chat::encode(chat::Tick{}));
+    write->deadline = now_ + std::chrono::minutes(1);
+    write->done = [answer](base::Result<chat::CommandResult> result) { *answer = std::move(result); };
+    router.submit(std::move(write), now_);
+    return answer;
+  };
+  const auto first = submit_here();
+  forward(7);
+  const auto refused = submit_here();
+  forward(8);
+  EXPECT_THAT(log_.entries, SizeIs(2));
+  EXPECT_FALSE(first->has_value());
+  ASSERT_TRUE(refused->has_value() && !(*refused)->has_value());
+  EXPECT_EQ((*refused)->error().code, base::Code::resource_exhausted);
+  EXPECT_EQ((*refused)->error().outcome, base::Outcome::refused);
+  ASSERT_THAT(sent_, SizeIs(1));
+  EXPECT_EQ(replied(0).forward_id, 8U);
+  ASSERT_TRUE(std::holds_alternative<base::Error>(replied(0).answer));
+  EXPECT_EQ(std::get<base::Error>(replied(0).answer).outcome, base::Outcome::refused);
+  EXPECT_THAT(router.claim(log_.entries), SizeIs(2));
+  forward(8);
+  EXPECT_THAT(log_.entries, SizeIs(3));
 }
 
 TEST_F(WriteRouterTest, AtTheEndEverybodyIsToldWhatCanBeKnown) {

@@ -4,14 +4,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <cstdint>
 #include <future>
 #include <map>
 #include <mutex>
 #include <random>
 #include <set>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "rpc/completion_loop.h"
 #include "rpc/peer_transport.h"
@@ -82,15 +89,18 @@ class Witness : public node::PeerHandler {
 };
 
 struct Peer {
-  explicit Peer(raft::Member who, std::uint16_t port = 0, rpc::PeerTransportOptions options = {})
-      : self(who) {
+  explicit Peer(raft::Member who, std::uint16_t port = 0, rpc::PeerTransportOptions options = {},
+                std::uint64_t the_process = 0)
+      : self(who), process(the_process) {
     options.listen = {"127.0.0.1", port};
     auto listening = rpc::PeerTransport::listen(std::move(options));
     EXPECT_TRUE(listening) << (listening ? "" : listening.error());
     transport = *std::move(listening);
     transport->start(hello(), witness);
   }
-  [[nodiscard]] node::Hello hello() const { return {.self = self, .peer_address = address()}; }
+  [[nodiscard]] node::Hello hello() const {
+    return {.self = self, .peer_address = address(), .process = process};
+  }
   [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(transport->port()); }
   void dial(std::uint32_t id, std::vector<std::string> addresses) const {
     transport->set_peers({{base::NodeId(id), std::move(addresses)}});
@@ -104,6 +114,7 @@ struct Peer {
   }
 
   raft::Member self;
+  std::uint64_t process;
   Witness witness;
   std::unique_ptr<rpc::PeerTransport> transport;
 };
@@ -229,13 +240,26 @@ TEST(PeerTransport, WhoIsNoLongerNamedIsDisconnected) {
   EXPECT_EQ(a.witness.losses.at(0), node::LinkLoss::replaced);
 }
 
-// A listener whose connections nobody serves: as a process that is stopped.
+sockaddr_in loopback_address(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+int dial_loopback(std::uint16_t port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_in address = loopback_address(port);
+  EXPECT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  return fd;
+}
+
+// A listener whose connections nobody serves, unless they are taken by fd(): as a process that is stopped.
 class FrozenPort {
  public:
   FrozenPort() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    sockaddr_in address = loopback_address(0);
     EXPECT_EQ(bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
     EXPECT_EQ(listen(fd_, 16), 0);
     socklen_t size = sizeof(address);
@@ -246,11 +270,140 @@ class FrozenPort {
   FrozenPort(const FrozenPort&) = delete;
   FrozenPort& operator=(const FrozenPort&) = delete;
   [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] int fd() const { return fd_; }
 
  private:
   int fd_;
   std::uint16_t port_ = 0;
 };
+
+// A port whose connections lead to another one. They can be broken, and lead elsewhere from then on: as if
+// the process there had ended and another one listened before anybody came again.
+class Relay {
+ public:
+  explicit Relay(std::uint16_t target)
+      : target_(target), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+  [[nodiscard]] std::string address() const { return port_.address(); }
+  void break_and_lead_to(std::uint16_t target) {
+    const std::scoped_lock lock(mutex_);
+    target_ = target;
+    is_breaking_ = true;
+  }
+
+ private:
+  using Pair = std::array<int, 2>;
+
+  // False: one side has closed it.
+  static bool pass(int from, int to) {
+    std::array<char, 16'384> buffer{};
+    const ssize_t got = recv(from, buffer.data(), buffer.size(), 0);
+    for (ssize_t sent = 0; sent < got;) {
+      const ssize_t more = send(to, buffer.data() + sent, static_cast<std::size_t>(got - sent), MSG_NOSIGNAL);
+      if (more <= 0) {
+        return false;
+      }
+      sent += more;
+    }
+    return got > 0;
+  }
+  static void close_both(const Pair& pair) {
+    close(pair[0]);
+    close(pair[1]);
+  }
+
+  void run(const std::stop_token& stop) {
+    std::vector<Pair> pairs;
+    while (!stop.stop_requested()) {
+      std::uint16_t target = 0;
+      {
+        const std::scoped_lock lock(mutex_);
+        target = target_;
+        if (std::exchange(is_breaking_, false)) {
+          std::ranges::for_each(pairs, close_both);
+          pairs.clear();
+        }
+      }
+      std::vector<pollfd> files = {{.fd = port_.fd(), .events = POLLIN, .revents = 0}};
+      for (const Pair& pair : pairs) {
+        files.push_back({.fd = pair[0], .events = POLLIN, .revents = 0});
+        files.push_back({.fd = pair[1], .events = POLLIN, .revents = 0});
+      }
+      poll(files.data(), files.size(), 20);
+      std::size_t at = 1;
+      std::erase_if(pairs, [&](const Pair& pair) {
+        const bool is_open = (files[at].revents == 0 || pass(pair[0], pair[1])) &&
+                             (files[at + 1].revents == 0 || pass(pair[1], pair[0]));
+        at += 2;
+        if (!is_open) {
+          close_both(pair);
+        }
+        return !is_open;
+      });
+      if (files[0].revents != 0) {
+        const int accepted = accept4(port_.fd(), nullptr, nullptr, SOCK_CLOEXEC);
+        pairs.push_back({accepted, dial_loopback(target)});
+      }
+    }
+    std::ranges::for_each(pairs, close_both);
+  }
+
+  const FrozenPort port_;
+  std::mutex mutex_;
+  std::uint16_t target_;
+  bool is_breaking_ = false;
+  std::jthread thread_;
+};
+
+// Rule 10, "or met another process". The redial finds somebody at once, so that only its Hello tells.
+TEST(PeerTransport, AProcessThatWasRestartedBeforeTheRedialIsToldAsALoss) {
+  struct Processes {
+    std::uint64_t first;
+    std::uint64_t second;
+  };
+  // The last two: a node that was brought to this version, or back to one before it.
+  for (const auto& [first_process, second_process] :
+       {Processes{11, 12}, Processes{0, 12}, Processes{11, 0}}) {
+    const Peer first(member(2), 0, {}, first_process);
+    Peer second(member(2), 0, {}, second_process);
+    Relay relay(first.transport->port());
+    Peer a(member(1), 0, {.handshake_timeout = 60s});  // so that nothing but the Hello tells of a loss
+    a.dial(2, {relay.address()});
+    ASSERT_TRUE(wait_until([&] { return a.witness.is_up(2); }));
+    relay.break_and_lead_to(second.transport->port());
+    ASSERT_TRUE(wait_until([&] {
+      const std::scoped_lock lock(a.witness.mutex);
+      return a.witness.ups == 2;
+    })) << "from process "
+        << first_process << " to " << second_process;
+    {
+      const std::scoped_lock lock(a.witness.mutex);
+      EXPECT_THAT(a.witness.losses, ::testing::ElementsAre(node::LinkLoss::closed));
+      EXPECT_EQ(a.witness.up.at(2), member(2));
+    }
+    ASSERT_TRUE(a.send(2, 7));
+    EXPECT_TRUE(wait_until([&] { return second.witness.received_from(1) == 1; }));
+  }
+}
+
+// 0: of a version that names no process.
+TEST(PeerTransport, TheSameProcessFoundAgainAtOnceIsNoLoss) {
+  for (const std::uint64_t process : {std::uint64_t{0}, std::uint64_t{11}}) {
+    Peer b(member(2), 0, {}, process);
+    Relay relay(b.transport->port());
+    Peer a(member(1), 0, {.handshake_timeout = 60s});
+    a.dial(2, {relay.address()});
+    ASSERT_TRUE(wait_until([&] { return a.witness.is_up(2); }));
+    relay.break_and_lead_to(b.transport->port());
+    ASSERT_TRUE(wait_until([&] {
+      const std::scoped_lock lock(b.witness.mutex);
+      return b.witness.hellos.size() == 2;
+    })) << "it comes again";
+    ASSERT_TRUE(wait_until([&] { return a.send(2, 7) && b.witness.received_from(1) > 0; }));
+    const std::scoped_lock lock(a.witness.mutex);
+    EXPECT_THAT(a.witness.losses, ::testing::IsEmpty());
+    EXPECT_EQ(a.witness.ups, 1);
+  }
+}
 
 TEST(PeerTransport, AFrozenAddressDoesNotKeepTheNextFromBeingTried) {
   Peer a(member(1), 0, {.handshake_timeout = 100ms});
@@ -297,12 +450,7 @@ TEST(PeerTransport, GarbageOnThePortHarmsNobody) {
   const Peer b(member(2));
   std::mt19937 random(7);
   for (int round = 0; round < 50; ++round) {
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(b.transport->port());
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ASSERT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    const int fd = dial_loopback(b.transport->port());
     std::string bytes = round % 2 == 0 ? "" : "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     for (int i = 0; i < 2'000; ++i) {
       bytes.push_back(static_cast<char>(random()));

@@ -58,6 +58,20 @@ class NoMoreMemory {
   rlimit before_{};
 };
 
+// Whoever steals a state pays so much for each guess.
+TEST(PasswordCosts, AreByDefaultWhatLibsodiumAdvisesForLogIns) {
+  const PasswordCost cost = ServiceOptions().password_cost;
+  EXPECT_EQ(cost.passes, crypto_pwhash_argon2id_OPSLIMIT_INTERACTIVE);
+  EXPECT_EQ(cost.memory_size_bytes, crypto_pwhash_argon2id_MEMLIMIT_INTERACTIVE);
+  PasswordPool pool(cost, 1, 1);
+  std::promise<base::Result<std::string>> promise;
+  pool.hash("correct horse", std::chrono::steady_clock::now() + std::chrono::minutes(5),
+            [&](auto result) { promise.set_value(std::move(result)); });
+  const auto hashed = promise.get_future().get();
+  ASSERT_TRUE(hashed.has_value()) << hashed.error().message;
+  EXPECT_TRUE(hashed->starts_with("$argon2id$v=19$m=65536,t=2,p=1$")) << *hashed;
+}
+
 TEST_F(Passwords, RightWrongAndNobodyThere) {
   const auto hashed = hash("correct horse");
   ASSERT_TRUE(hashed.has_value());
