@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gateway/connect.h"
+#include "service/call.h"
 
 namespace parley::gateway {
 namespace {
@@ -17,6 +18,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kMaxPieces = 16;            // of one write
 constexpr std::size_t kFillBytes = 64UL * 1024;   // taken from a stream's queue at a time
 constexpr std::size_t kMaxUnaskedBytes = 16'384;  // that a client sends while its stream runs
+constexpr std::size_t kUnchargedBytes = 16'384;   // of an answer
 
 bool would_block(const boost::system::error_code& error) {
   return error == asio::error::would_block || error == asio::error::try_again;
@@ -44,13 +46,14 @@ void Connection::close() {
   if (std::exchange(state_, State::closed) == State::closed) {
     return;
   }
-  release_announcement();
+  release_body();
   if (streaming_) {
     home_.streams -= 1;
     streaming_->outbox->close();
     streaming_->handle.reset();
     streaming_.reset();
   }
+  out_ = std::vector<Piece>();
   boost::system::error_code ignored;
   socket_.close(ignored);
   home_.gone(*this);
@@ -71,7 +74,7 @@ bool Connection::is_due(Time now) const {
 
 void Connection::on_due(Time now) {
   if (state_ == State::reading) {
-    refuse({408, "The request did not come in time."});
+    refuse({408, "The request did not come in time.", {}});
   } else if (streaming_ && streaming_->deadline && *streaming_->deadline <= now &&
              !(deadline_ && *deadline_ <= now)) {
     streaming_->deadline.reset();
@@ -152,7 +155,7 @@ void Connection::take_bytes(std::string_view bytes) {
       refuse(*progress.refusal);
       return;
     }
-    if (!had_header && reader_->has_header() && !look_at_header()) {
+    if ((!had_header && reader_->has_header() && !look_at_header()) || !count_body()) {
       return;
     }
     if (progress.is_done) {
@@ -169,13 +172,7 @@ void Connection::take_bytes(std::string_view bytes) {
 
 bool Connection::look_at_header() {
   deadline_ = Clock::now() + home_.limits.body_timeout;
-  announced_body_bytes_ = reader_->announced_body_bytes();
-  home_.announced_body_bytes += announced_body_bytes_;
-  if (home_.announced_body_bytes > home_.limits.max_announced_body_bytes) {
-    refuse({503, "This node is receiving too many large requests; try again or try another node."});
-    return false;
-  }
-  if (reader_->take_expectation() && announced_body_bytes_ > 0) {
+  if (reader_->take_expectation() && reader_->announces_body()) {
     put_out(std::string("HTTP/1.1 100 Continue\r\n\r\n"));
     if (!write_out()) {
       close();  // 25 bytes that do not fit: the client does not read
@@ -185,19 +182,31 @@ bool Connection::look_at_header() {
   return true;
 }
 
-void Connection::release_announcement() {
-  home_.announced_body_bytes -= std::exchange(announced_body_bytes_, 0);
+// What is there counts, not what was announced: a word costs a client nothing.
+bool Connection::count_body() {
+  const std::size_t size_bytes = reader_->body_bytes();
+  home_.coming_body_bytes += size_bytes - std::exchange(counted_body_bytes_, size_bytes);
+  const auto& limits = home_.limits;
+  const bool is_small = size_bytes <= limits.small_body_bytes;
+  if (home_.coming_body_bytes <= limits.max_coming_body_bytes * (is_small ? 2 : 1)) {
+    return true;
+  }
+  refuse({503, "This node is receiving too many large requests; try again or try another node.", {}});
+  return false;
 }
 
+void Connection::release_body() { home_.coming_body_bytes -= std::exchange(counted_body_bytes_, 0); }
+
 void Connection::refuse(const RequestReader::Refusal& refusal) {
-  release_announcement();
+  release_body();
   reader_.reset();
   pending_ = {};
   auto error = base::refused(base::Code::invalid_argument, "MALFORMED_HTTP", refusal.words);
   if (refusal.status == 408) {
     error = base::refused(base::Code::deadline_exceeded, "REQUEST_TOO_SLOW", refusal.words);
   } else if (refusal.status == 413) {
-    error.reason = "REQUEST_TOO_LARGE";
+    error =
+        refusal.body_bytes ? service::request_too_large(*refusal.body_bytes) : service::request_too_large();
   } else if (refusal.status == 503) {
     error = base::refused(base::Code::resource_exhausted, "OVERLOADED", refusal.words);
   }
@@ -210,7 +219,7 @@ void Connection::refuse(const RequestReader::Refusal& refusal) {
 }
 
 void Connection::dispatch() {
-  release_announcement();
+  release_body();
   auto request = reader_->take();
   reader_.reset();
   if (!request) {
@@ -250,19 +259,35 @@ void Connection::respond(Response response) {
     return;  // the client has gone
   }
   state_ = State::writing;
-  home_.answers[response.status] += 1;
+  answer_deadline_ = Clock::now() + home_.limits.answer_timeout;
+  charge(response);
+  home_.answers_by_status[response.status] += 1;
   close_after_ = close_after_ || response.close;
   response.close = close_after_;
   put_out(head_of(response, false));
   if (!is_head_ && !response.bytes().empty()) {
     if (response.embedded_body.empty()) {
-      put_out(std::move(response.body));
+      put_out(std::move(response.body), std::move(response.charge));
     } else {
-      out_.push_back({nullptr, response.embedded_body});
+      out_.push_back({nullptr, response.embedded_body, {}});
     }
   }
   if (write_out()) {
     on_all_written();
+  }
+}
+
+// Answers of the API have been charged; others may show a client what it has sent, or much of this node.
+void Connection::charge(Response& response) const {
+  if (response.charge.bytes() > 0 || response.body.size() <= kUnchargedBytes) {
+    return;
+  }
+  if (auto charge = home_.answers->charge_answer(response.body.size())) {
+    response.charge = *std::move(charge);
+  } else {
+    const bool closes = response.close;
+    response = error_response(service::overloaded());
+    response.close = closes;
   }
 }
 
@@ -272,7 +297,7 @@ void Connection::begin_stream(StreamStart start) {
   }
   state_ = State::streaming;
   home_.streams += 1;
-  home_.answers[start.head.status] += 1;
+  home_.answers_by_status[start.head.status] += 1;
   streaming_ = std::make_unique<Streaming>(Streaming{.outbox = std::move(start.outbox),
                                                      .encode = std::move(start.encode),
                                                      .encode_end = std::move(start.encode_end),
@@ -320,9 +345,11 @@ void Connection::fill_from_outbox() {
   while (!streaming_->is_ended && size_bytes < kFillBytes) {
     auto next = streaming_->outbox->next();
     if (next.message) {
-      auto bytes = streaming_->encode(*std::move(next.message));
+      auto charge = std::move(next.message->charge);
+      auto bytes = streaming_->encode(std::move(next.message->bytes));
+      charge.raise_to(bytes->size());
       size_bytes += bytes->size();
-      put_out(std::move(bytes));
+      put_out(std::move(bytes), std::move(charge));
     } else if (next.end) {
       put_out(streaming_->encode_end(*next.end));
       put_out(std::string(kLastChunk));
@@ -334,13 +361,13 @@ void Connection::fill_from_outbox() {
   }
 }
 
-void Connection::put_out(std::string bytes) {
-  put_out(std::make_shared<const std::string>(std::move(bytes)));
+void Connection::put_out(std::string bytes, service::AnswerCharge charge) {
+  put_out(std::make_shared<const std::string>(std::move(bytes)), std::move(charge));
 }
 
-void Connection::put_out(SharedBytes bytes) {
+void Connection::put_out(SharedBytes bytes, service::AnswerCharge charge) {
   const std::string_view view = *bytes;
-  out_.push_back({std::move(bytes), view});
+  out_.push_back({std::move(bytes), view, std::move(charge)});
 }
 
 bool Connection::write_out() {
@@ -370,7 +397,7 @@ bool Connection::write_out() {
     }
     out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(done));
   }
-  out_ = {};  // gives its memory back: most connections are idle
+  out_ = std::vector<Piece>();  // gives its memory back: most connections are idle
   if (state_ != State::reading) {
     deadline_.reset();
   }
@@ -378,8 +405,15 @@ bool Connection::write_out() {
 }
 
 void Connection::wait_writable() {
+  const auto now = Clock::now();
   if (!deadline_ || state_ != State::streaming || !streaming_->outbox->is_cut_off()) {
-    deadline_ = Clock::now() + home_.limits.write_timeout;
+    deadline_ = now + home_.limits.write_timeout;
+  }
+  if (state_ == State::streaming && !answer_deadline_ && streaming_->outbox->has_ended()) {
+    answer_deadline_ = now + home_.limits.answer_timeout;
+  }
+  if (answer_deadline_) {
+    deadline_ = std::min(*deadline_, *answer_deadline_);  // a byte now and then buys no time
   }
   if (std::exchange(is_waiting_writable_, true)) {
     return;
@@ -408,6 +442,7 @@ void Connection::on_writable() {
 }
 
 void Connection::on_all_written() {
+  answer_deadline_.reset();
   if (streaming_) {
     home_.streams -= 1;
     streaming_->outbox->close();

@@ -21,6 +21,7 @@
 #include "gateway/gateway.h"
 #include "gateway/loop.h"
 #include "gateway/request_reader.h"
+#include "service/answer.h"
 
 namespace parley::gateway {
 
@@ -33,12 +34,13 @@ struct ConnectionHome {
   RequestHandler& handler;
   std::span<char> scratch;                // what is read now; nobody keeps it
   std::function<void(Connection&)> gone;  // drops it from the list
-  bool is_draining = false;               // no further request on any connection
-  std::size_t announced_body_bytes = 0;   // of requests that are coming in
+  std::shared_ptr<service::AnswerBudget> answers;
+  bool is_draining = false;           // no further request on any connection
+  std::size_t coming_body_bytes = 0;  // of requests that are coming in
   std::size_t streams = 0;
   std::uint64_t bytes_read = 0;
   std::uint64_t bytes_written = 0;
-  std::map<unsigned, std::uint64_t> answers;  // by status
+  std::map<unsigned, std::uint64_t> answers_by_status;
 };
 
 class Connection final : public Exchange, public std::enable_shared_from_this<Connection> {
@@ -89,6 +91,7 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   struct Piece {
     SharedBytes shared;
     std::string_view bytes;
+    service::AnswerCharge charge;
   };
 
   void wait_readable();
@@ -98,13 +101,16 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   void take_bytes(std::string_view bytes);
   // False: the request was refused.
   [[nodiscard]] bool look_at_header();
-  void release_announcement();
+  [[nodiscard]] bool count_body();
+  void release_body();
   void refuse(const RequestReader::Refusal& refusal);
   void dispatch();
   void begin_next_request();
 
-  void put_out(std::string bytes);
-  void put_out(SharedBytes bytes);
+  // Of what nobody has charged yet. Without room for it something smaller is answered.
+  void charge(Response& response) const;
+  void put_out(std::string bytes, service::AnswerCharge charge = {});
+  void put_out(SharedBytes bytes, service::AnswerCharge charge = {});
   // Writes as much as the socket takes. True: all of it is out.
   [[nodiscard]] bool write_out();
   void on_all_written();
@@ -119,13 +125,14 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   bool is_waiting_readable_ = false;
   bool is_waiting_writable_ = false;
   bool close_after_ = false;
-  bool is_head_ = false;          // of the answer nothing but its head is wanted
-  std::optional<Time> deadline_;  // of the state
-  std::string pending_;           // read, but not looked at yet
+  bool is_head_ = false;                 // of the answer nothing but its head is wanted
+  std::optional<Time> deadline_;         // of the state
+  std::optional<Time> answer_deadline_;  // for the client to take all of an answer
+  std::string pending_;                  // read, but not looked at yet
   std::unique_ptr<RequestReader> reader_;
-  std::size_t announced_body_bytes_ = 0;  // of this request, counted in the home
-  std::vector<Piece> out_;                // the first may be written in part
-  std::size_t out_written_bytes_ = 0;     // of the first
+  std::size_t counted_body_bytes_ = 0;  // of this request, in the home
+  std::vector<Piece> out_;              // the first may be written in part
+  std::size_t out_written_bytes_ = 0;   // of the first
   std::unique_ptr<Streaming> streaming_;
 };
 

@@ -148,7 +148,7 @@ HttpCounts Gateway::State::counts() const {
           .accepted = next_id - 1,
           .bytes_read = home->bytes_read,
           .bytes_written = home->bytes_written,
-          .answers = home->answers};
+          .answers = home->answers_by_status};
 }
 
 void Gateway::State::serve(service::Service& service, const node::ChatNode& node, Metrics& metrics) {
@@ -169,6 +169,7 @@ void Gateway::State::serve(service::Service& service, const node::ChatNode& node
               std::exchange(all_gone, nullptr)->set_value();
             }
           },
+      .answers = service.answers(),
   });
   is_serving = true;
   loop->start();
@@ -209,6 +210,9 @@ void Gateway::State::accept_all() {
 }
 
 void Gateway::State::admit(tcp::socket socket) {
+  if (connections.size() >= connection_limit + options.limits.max_refused_connections) {
+    return;  // those that linger over their refusal take files, too
+  }
   boost::system::error_code error;
   socket.non_blocking(true, error);
   if (error) {

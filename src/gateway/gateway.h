@@ -18,16 +18,20 @@ namespace parley::gateway {
 
 struct GatewayLimits {
   std::size_t max_header_bytes = 16UL * 1024;
-  std::size_t max_body_bytes = base::kMaxRequestBytes + 5;     // and a stream's envelope
-  std::size_t max_announced_body_bytes = 256UL * 1024 * 1024;  // of all requests that are coming in
-  std::chrono::milliseconds header_timeout{10'000};            // from its first byte to its last
-  std::chrono::milliseconds body_timeout{30'000};              // the same
-  std::chrono::milliseconds idle_timeout{75'000};              // between two requests
-  std::chrono::milliseconds write_timeout{30'000};             // without any progress
-  std::chrono::milliseconds cut_off_grace{5'000};  // for a slow reader to hear why its stream has ended
-  std::chrono::milliseconds linger{2'000};         // for a client to read the last answer
-  std::size_t max_connections = 20'000;            // and fewer where too few files may be open
-  std::size_t max_queued_events = 1'024;           // of one stream; beyond: cut off with RESOURCE_EXHAUSTED
+  std::size_t max_body_bytes = base::kMaxRequestBytes + 5;  // and a stream's envelope
+  // Of all requests that are coming in, as far as they are there; small ones may fill twice that.
+  std::size_t max_coming_body_bytes = 256UL * 1024 * 1024;
+  std::size_t small_body_bytes = 64UL * 1024;
+  std::chrono::milliseconds header_timeout{10'000};  // from its first byte to its last
+  std::chrono::milliseconds body_timeout{30'000};    // the same
+  std::chrono::milliseconds idle_timeout{75'000};    // between two requests
+  std::chrono::milliseconds write_timeout{30'000};   // without any progress
+  std::chrono::milliseconds answer_timeout{60'000};  // for all of an answer, or the rest of an ended stream
+  std::chrono::milliseconds cut_off_grace{5'000};    // for a slow reader to hear why its stream has ended
+  std::chrono::milliseconds linger{2'000};           // for a client to read the last answer
+  std::size_t max_connections = 20'000;              // and fewer where too few files may be open
+  std::size_t max_refused_connections = 64;          // beyond those; they are told so before they are closed
+  std::size_t max_queued_events = 1'024;             // of one stream; beyond: cut off with RESOURCE_EXHAUSTED
   std::size_t max_queued_size_bytes = 4UL * 1024 * 1024;
 };
 

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "service/answer.h"
+
 namespace parley::gateway {
 
 enum class Verb : std::uint8_t { get, head, post, options, other };
@@ -40,6 +42,7 @@ struct Response {
   std::string body;
   std::string_view embedded_body;  // instead of `body`: bytes of the program itself
   bool close = false;              // the connection, afterwards
+  service::AnswerCharge charge;    // of `body`; none: it was not charged yet
 
   void add(std::string_view name, std::string value) { headers.emplace_back(name, std::move(value)); }
   [[nodiscard]] std::string_view bytes() const { return embedded_body.empty() ? body : embedded_body; }

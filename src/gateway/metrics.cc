@@ -120,6 +120,8 @@ void add_load(Snapshot& out, const service::ServiceLoad& load, const HttpCounts&
             static_cast<double>(load.calls_in_flight));
   out.gauge("parley_request_bytes_in_flight", "Their requests' bytes.",
             static_cast<double>(load.request_bytes_in_flight));
+  out.gauge("parley_answer_bytes_in_flight", "Bytes of answers that their clients have not taken yet.",
+            static_cast<double>(load.answer_bytes_in_flight));
   out.gauge("parley_open_streams", "Streams, over gRPC and HTTP.", static_cast<double>(load.open_streams));
   out.gauge("parley_http_connections", "Open connections over HTTP.", static_cast<double>(http.connections));
   out.gauge("parley_http_streams", "Streams over HTTP.", static_cast<double>(http.streams));

@@ -1,8 +1,11 @@
 #include "gateway/request_reader.h"
 
 #include <boost/asio/buffer.hpp>
+#include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
+#include <boost/optional/optional.hpp>
+#include <charconv>
+#include <cstdint>
 #include <utility>
 
 namespace parley::gateway {
@@ -10,6 +13,30 @@ namespace {
 
 namespace http = boost::beast::http;
 using Refusal = RequestReader::Refusal;
+
+// As Beast's string_body, which takes the memory of a whole body as soon as its length is told.
+struct GrowingBody {
+  // NOLINTBEGIN(readability-identifier-naming): Beast's names
+  using value_type = std::string;
+  class reader {
+   public:
+    template <bool is_request, class Fields>
+    reader(http::header<is_request, Fields>& /*header*/, value_type& body) : body_(body) {}
+    void init(const boost::optional<std::uint64_t>& /*length*/, boost::system::error_code& error) {
+      error = {};
+    }
+    std::size_t put(const boost::asio::const_buffer& bytes, boost::system::error_code& error) {
+      error = {};
+      body_.append(static_cast<const char*>(bytes.data()), bytes.size());
+      return bytes.size();
+    }
+    void finish(boost::system::error_code& error) { error = {}; }
+
+   private:
+    value_type& body_;
+  };
+  // NOLINTEND(readability-identifier-naming)
+};
 
 Verb verb_of(http::verb verb) {
   switch (verb) {
@@ -36,19 +63,27 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-Refusal refusal_of(const boost::system::error_code& error, const RequestLimits& limits) {
+// As it stands in the header, of which the parser has told that it is a number.
+std::optional<std::size_t> told_length(std::string_view text) {
+  std::size_t bytes = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), bytes);
+  return failed == std::errc() && !text.empty() ? std::optional(bytes) : std::nullopt;
+}
+
+Refusal refusal_of(const boost::system::error_code& error, const RequestLimits& limits,
+                   std::string_view content_length) {
   if (error == http::error::header_limit) {
-    return {431, "The header of the request is larger than " + std::to_string(limits.max_header_bytes) +
-                     " bytes."};
+    return {431,
+            "The header of the request is larger than " + std::to_string(limits.max_header_bytes) + " bytes.",
+            {}};
   }
   if (error == http::error::body_limit) {
-    return {413,
-            "The body of the request is larger than " + std::to_string(limits.max_body_bytes) + " bytes."};
+    return {413, "The body of the request is too large.", told_length(content_length)};
   }
   if (error == http::error::bad_version) {
-    return {505, "Only HTTP/1.1 and HTTP/1.0 are spoken here."};
+    return {505, "Only HTTP/1.1 and HTTP/1.0 are spoken here.", {}};
   }
-  return {400, "This is no HTTP request: " + error.message() + "."};
+  return {400, "This is no HTTP request: " + error.message() + ".", {}};
 }
 
 // "http://host:port/path" to its host and path; what begins with '/' has no host.
@@ -70,7 +105,7 @@ void split_target(std::string_view target, Request& request, std::string& host) 
 }  // namespace
 
 struct RequestReader::Parser {
-  http::request_parser<http::string_body> http;
+  http::request_parser<GrowingBody> http;
 };
 
 RequestReader::RequestReader(const RequestLimits& limits)
@@ -87,9 +122,17 @@ RequestReader::Progress RequestReader::feed(std::string_view bytes) {
   boost::system::error_code error;
   progress.consumed_bytes = parser_->http.put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
   if (error && error != http::error::need_more) {
-    progress.refusal = refusal_of(error, limits_);
-  } else {
-    progress.is_done = parser_->http.is_done();
+    progress.refusal = refusal_of(error, limits_, parser_->http.get()[http::field::content_length]);
+    return progress;
+  }
+  progress.is_done = parser_->http.is_done();
+  // Of these Beast keeps no limit.
+  if (!progress.is_done && has_header() &&
+      bytes.size() - progress.consumed_bytes > limits_.max_header_bytes) {
+    progress.refusal = {431,
+                        "A chunk's header, or what follows the last chunk, is larger than " +
+                            std::to_string(limits_.max_header_bytes) + " bytes.",
+                        {}};
   }
   return progress;
 }
@@ -104,12 +147,11 @@ bool RequestReader::take_expectation() {
   return lower(parser_->http.get()[http::field::expect]) == "100-continue";
 }
 
-std::size_t RequestReader::announced_body_bytes() const {
-  if (const auto length = parser_->http.content_length()) {
-    return static_cast<std::size_t>(*length);
-  }
-  return parser_->http.chunked() ? limits_.max_body_bytes : 0;
+bool RequestReader::announces_body() const {
+  return parser_->http.chunked() || parser_->http.content_length().value_or(0) > 0;
 }
+
+std::size_t RequestReader::body_bytes() const { return parser_->http.get().body().size(); }
 
 std::expected<Request, RequestReader::Refusal> RequestReader::take() {
   auto message = parser_->http.release();
@@ -119,12 +161,12 @@ std::expected<Request, RequestReader::Refusal> RequestReader::take() {
   request.keep_alive = message.keep_alive();
   request.body = std::move(message.body());
   if (message.version() != 10 && message.version() != 11) {
-    return std::unexpected(Refusal{505, "Only HTTP/1.1 and HTTP/1.0 are spoken here."});
+    return std::unexpected(Refusal{505, "Only HTTP/1.1 and HTTP/1.0 are spoken here.", {}});
   }
   std::string host;
   split_target(message.target(), request, host);
   if (!request.path.starts_with('/') && request.path != "*") {
-    return std::unexpected(Refusal{400, "The target of the request is no path."});
+    return std::unexpected(Refusal{400, "The target of the request is no path.", {}});
   }
   for (const auto& field : message) {
     auto name = lower(field.name_string());
@@ -132,7 +174,7 @@ std::expected<Request, RequestReader::Refusal> RequestReader::take() {
       continue;  // the one in the target counts
     }
     if ((name == "host" || name == "authorization" || name == "content-type") && request.has_header(name)) {
-      return std::unexpected(Refusal{400, "The header " + name + " is there twice."});
+      return std::unexpected(Refusal{400, "The header " + name + " is there twice.", {}});
     }
     request.headers.emplace_back(std::move(name), field.value());
   }
@@ -140,7 +182,7 @@ std::expected<Request, RequestReader::Refusal> RequestReader::take() {
     request.headers.emplace_back("host", std::move(host));
   }
   if (!request.is_http_1_0 && !request.has_header("host")) {
-    return std::unexpected(Refusal{400, "An HTTP/1.1 request needs a Host."});
+    return std::unexpected(Refusal{400, "An HTTP/1.1 request needs a Host.", {}});
   }
   return request;
 }

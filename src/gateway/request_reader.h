@@ -29,6 +29,7 @@ class RequestReader {
   struct Refusal {
     unsigned status = 400;
     std::string words;
+    std::optional<std::size_t> body_bytes;  // as announced, where that is what is wrong
   };
   struct Progress {
     std::size_t consumed_bytes = 0;  // bring the rest again, with more behind it
@@ -41,8 +42,10 @@ class RequestReader {
   [[nodiscard]] bool has_header() const;
   // The client waits for "100 Continue" before it sends the body. True once.
   [[nodiscard]] bool take_expectation();
-  // The most that the body may still take. After the header.
-  [[nodiscard]] std::size_t announced_body_bytes() const;
+  // A body follows, or has begun. After the header.
+  [[nodiscard]] bool announces_body() const;
+  // As much of the body as is there.
+  [[nodiscard]] std::size_t body_bytes() const;
 
   // Once, when it is done. A refusal: what was read makes no sense.
   [[nodiscard]] std::expected<Request, Refusal> take();

@@ -170,7 +170,7 @@ void Router::call(const std::shared_ptr<Exchange>& exchange, service::MethodId m
                   const std::string& cors) {
   const Codec codec = *unary_codec(request.header("content-type"));
   // Answers come on any thread, and perhaps after the client has gone.
-  auto answer = [weak = std::weak_ptr(exchange), method, codec, cors](base::Result<std::string> result) {
+  auto answer = [weak = std::weak_ptr(exchange), method, codec, cors](base::Result<service::Answer> result) {
     const auto living = weak.lock();
     if (!living) {
       return;
@@ -179,7 +179,9 @@ void Router::call(const std::shared_ptr<Exchange>& exchange, service::MethodId m
     if (result) {
       response.add("Content-Type", std::string(unary_type(codec)));
       response.add("Cache-Control", "no-store");
-      response.body = from_proto(method, codec, *std::move(result));
+      response.charge = std::move(result->charge);
+      response.body = from_proto(method, codec, std::move(result->bytes));
+      response.charge.raise_to(response.body.size());
     } else {
       response = error_response(result.error());
     }
@@ -207,7 +209,7 @@ void Router::call(const std::shared_ptr<Exchange>& exchange, service::MethodId m
                    {.authorization = std::string(request.header("authorization")),
                     .deadline = *deadline,
                     .executor = loop_},
-                   [loop = loop_, answer = std::move(answer)](base::Result<std::string> result) mutable {
+                   [loop = loop_, answer = std::move(answer)](base::Result<service::Answer> result) mutable {
                      if (loop->on_own_thread()) {
                        answer(std::move(result));
                      } else {

@@ -5,16 +5,14 @@
 #include <string>
 #include <utility>
 
+#include "base/limits.h"
 #include "rpc/bytes.h"
+#include "service/call.h"
 #include "service/error_codec.h"
 #include "service/outbox.h"
 
 namespace parley::rpc {
 namespace {
-
-grpc::Status to_status(const base::Error& error) {
-  return {static_cast<grpc::StatusCode>(error.code), error.message, service::encode_status_details(error)};
-}
 
 service::CallContext context_of(const grpc::ServerContext& call,
                                 const std::shared_ptr<CompletionLoop>& loop) {
@@ -47,13 +45,18 @@ class UnaryCall {
       return;
     }
     accept_unary(home_, method_);
+    if (auto refusal = refusal_by_size(request_)) {
+      request_.Clear();
+      finish(std::move(self), std::unexpected(*std::move(refusal)));
+      return;
+    }
     const FlatBytes bytes(request_);
     auto context = context_of(context_, home_.loop);
     auto& target = home_.target;
     const auto method = method_.id;
     // Whoever answers may be another thread: the call goes back to its own.
     target.call(method, bytes.view(), std::move(context),
-                [self = std::move(self)](base::Result<std::string> result) mutable {
+                [self = std::move(self)](base::Result<service::Answer> result) mutable {
                   auto loop = self->home_.loop;
                   if (loop->on_own_thread()) {
                     finish(std::move(self), std::move(result));
@@ -65,13 +68,15 @@ class UnaryCall {
                 });
   }
 
-  static void finish(std::unique_ptr<UnaryCall> self, base::Result<std::string> result) {
+  static void finish(std::unique_ptr<UnaryCall> self, base::Result<service::Answer> result) {
     if (!self->home_.loop->accepts_operations()) {
       return;
     }
     UnaryCall& call = *self.release();  // on_finished deletes it
+    call.deadline_.set(call.home_.options.answer_timeout);
     if (result) {
-      call.out_.Finish(to_buffer(*std::move(result)), grpc::Status::OK, &call.finished_);
+      call.charge_ = std::move(result->charge);
+      call.out_.Finish(to_buffer(std::move(result->bytes)), grpc::Status::OK, &call.finished_);
     } else {
       call.out_.FinishWithError(to_status(result.error()), &call.finished_);
     }
@@ -84,6 +89,8 @@ class UnaryCall {
   grpc::ServerContext context_;
   grpc::ByteBuffer request_;
   grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> out_{&context_};
+  WriteDeadline deadline_{home_.deadlines, context_};
+  service::AnswerCharge charge_;
   MemberCompletion<UnaryCall> accepted_{*this, &UnaryCall::on_accepted};
   MemberCompletion<UnaryCall> finished_{*this, &UnaryCall::on_finished};
 };
@@ -118,6 +125,11 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
     };
     outbox_ = std::make_shared<service::Outbox>(home_.options.max_queued_events,
                                                 home_.options.max_queued_size_bytes, std::move(wake));
+    if (const auto refusal = refusal_by_size(request_)) {
+      request_.Clear();
+      outbox_->finish(*refusal);
+      return;
+    }
     const FlatBytes bytes(request_);
     // A stream has no end of its own: a deadline of the caller's is kept by gRPC.
     handle_ = home_.target.open(method_.id, bytes.view(), context_of(context_, home_.loop), outbox_);
@@ -126,8 +138,8 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
 
   void pump() {
     if (is_writing_ || is_finishing_ || is_done_ || !home_.loop->accepts_operations()) {
-      if (is_writing_ && !is_done_ && outbox_->is_cut_off()) {
-        begin_grace();
+      if (is_writing_ && !is_done_) {
+        bound_the_end();
       }
       return;
     }
@@ -139,30 +151,32 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
       if (next.more) {
         write_options.set_buffer_hint();
       }
-      out_.Write(to_buffer(*std::move(next.message)), write_options, &written_);
+      charge_ = std::move(next.message->charge);
+      out_.Write(to_buffer(std::move(next.message->bytes)), write_options, &written_);
+      if (next.is_ending) {
+        bound_the_end();
+      }
     } else if (next.end) {
       is_finishing_ = true;
       ++owed_;
+      deadline_.set(home_.options.answer_timeout);
       out_.Finish(to_status(*next.end), &finished_);
     }
   }
 
-  // The reader is so slow that not even the reason can be written: it gets a while, then the call is
-  // cancelled.
-  void begin_grace() {
-    if (is_in_grace_) {
-      return;
+  // Nothing more will come: the reader gets a while for what is left. One that was so slow that not even the
+  // reason can be written gets a shorter one.
+  void bound_the_end() {
+    if (outbox_->is_cut_off()) {
+      deadline_.set(home_.options.cut_off_grace);
+    } else if (outbox_->has_ended()) {
+      deadline_.set(home_.options.answer_timeout);
     }
-    is_in_grace_ = true;
-    home_.loop->post_after(home_.options.cut_off_grace, [weak = weak_from_this()] {
-      if (const auto self = weak.lock(); self && !self->is_done_) {
-        self->context_.TryCancel();
-      }
-    });
   }
 
   void on_written(bool ok) {
     is_writing_ = false;
+    charge_ = {};
     if (ok) {
       pump();
     }
@@ -189,6 +203,8 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   grpc::ServerContext context_;
   grpc::ByteBuffer request_;
   grpc::ServerAsyncWriter<grpc::ByteBuffer> out_{&context_};
+  WriteDeadline deadline_{home_.deadlines, context_};
+  service::AnswerCharge charge_;  // of what is being written
   MemberCompletion<StreamCall> accepted_{*this, &StreamCall::on_accepted};
   MemberCompletion<StreamCall> written_{*this, &StreamCall::on_written};
   MemberCompletion<StreamCall> finished_{*this, &StreamCall::on_finished};
@@ -199,11 +215,28 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   int owed_ = 0;
   bool is_writing_ = false;
   bool is_finishing_ = false;
-  bool is_in_grace_ = false;
   bool is_done_ = false;
 };
 
 }  // namespace
+
+grpc::Status to_status(const base::Error& error) {
+  return {static_cast<grpc::StatusCode>(error.code), error.message, service::encode_status_details(error)};
+}
+
+base::Error too_many_streams(std::string_view which) {
+  auto error = base::refused(base::Code::resource_exhausted, "TOO_MANY_STREAMS",
+                             "This node serves too many " + std::string(which) + ".");
+  error.retry_after_ms = 1'000;
+  return error;
+}
+
+std::optional<base::Error> refusal_by_size(const grpc::ByteBuffer& message) {
+  if (message.Length() <= base::kMaxRequestBytes) {
+    return std::nullopt;
+  }
+  return service::request_too_large(message.Length());
+}
 
 void accept_unary(const CallHome& home, AcceptedMethod method) {
   if (home.loop->accepts_operations()) {

@@ -2,12 +2,18 @@
 // gRPC owes them nothing more. Private to rpc. Owned by: themselves. The thread of their loop.
 #pragma once
 
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/status.h>
+
 #include <memory>
+#include <optional>
 #include <string_view>
 
+#include "base/error.h"
 #include "rpc/completion_loop.h"
 #include "rpc/raw_service.h"
 #include "rpc/server.h"
+#include "rpc/write_deadlines.h"
 #include "service/service.h"
 
 namespace parley::rpc {
@@ -28,6 +34,7 @@ struct CallHome {
   CallTarget& target;
   std::shared_ptr<CompletionLoop> loop;
   grpc::ServerCompletionQueue* queue = nullptr;  // the loop's
+  WriteDeadlines& deadlines;                     // the loop's
   const ServerOptions& options;
 };
 
@@ -36,6 +43,15 @@ struct AcceptedMethod {
   int index = 0;  // in `raw`
   service::MethodId id;
 };
+
+// The error as gRPC carries it, with its ErrorInfo in the details.
+[[nodiscard]] grpc::Status to_status(const base::Error& error);
+
+// Of one more of the streams that need no token.
+[[nodiscard]] base::Error too_many_streams(std::string_view which);
+
+// Of a message that is larger than any request may be: it is not even put into one piece. Nothing: it fits.
+[[nodiscard]] std::optional<base::Error> refusal_by_size(const grpc::ByteBuffer& message);
 
 // Waits for the next call of this method, for ever: each accepted call makes the next one wait.
 void accept_unary(const CallHome& home, AcceptedMethod method);

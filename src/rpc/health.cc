@@ -111,6 +111,10 @@ std::unique_ptr<service::StreamHandle> Health::open(service::MethodId, std::stri
   }
   const bool known = is_known(parsed.service());
   const std::scoped_lock lock(mutex_);
+  if (watchers_.size() >= max_watches_) {
+    stream->finish(too_many_streams("watches of its health"));
+    return watch;
+  }
   // A first message into an empty queue finds room; if not, nobody reads any more.
   if (!stream->send(answer(known)) || has_ended_) {
     stream->finish(shutting_down());

@@ -3,6 +3,7 @@
 // Owned by: the server. Any thread.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
@@ -20,7 +21,8 @@ namespace parley::rpc {
 class Health : public CallTarget {
  public:
   // `services`: the names that may be asked about, besides the empty one.
-  explicit Health(std::set<std::string, std::less<>> services) : services_(std::move(services)) {}
+  Health(std::set<std::string, std::less<>> services, std::size_t max_watches)
+      : services_(std::move(services)), max_watches_(max_watches) {}
 
   // Before the server is built: the methods to be registered in `raw`.
   [[nodiscard]] static std::vector<AcceptedMethod> add_methods(RawService& raw);
@@ -49,6 +51,7 @@ class Health : public CallTarget {
   [[nodiscard]] bool is_known(std::string_view name) const;
 
   const std::set<std::string, std::less<>> services_;
+  const std::size_t max_watches_;
   std::mutex mutex_;
   bool is_serving_ = false;
   bool has_ended_ = false;

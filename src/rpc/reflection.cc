@@ -8,6 +8,7 @@
 
 #include "parley/internal/v1/grpc_reflection.pb.h"
 #include "rpc/bytes.h"
+#include "rpc/calls.h"
 
 namespace parley::rpc {
 namespace {
@@ -50,8 +51,8 @@ void set_file(v1alpha::ServerReflectionResponse& response, const FileDescriptor*
 
 }  // namespace
 
-Reflection::Reflection(RawService& raw, std::set<std::string, std::less<>> services)
-    : raw_(raw), services_(std::move(services)) {
+Reflection::Reflection(RawService& raw, std::set<std::string, std::less<>> services, std::size_t max_streams)
+    : raw_(raw), services_(std::move(services)), max_streams_(max_streams) {
   services_.emplace(kService);
   method_index_ = raw_.add(kService, "ServerReflectionInfo", RawService::Type::BIDI_STREAMING);
 }
@@ -95,6 +96,13 @@ class Reflection::Call : public std::enable_shared_from_this<Call> {
  public:
   Call(Reflection& reflection, std::shared_ptr<CompletionLoop> loop, grpc::ServerCompletionQueue* queue)
       : reflection_(reflection), loop_(std::move(loop)), queue_(queue) {}
+  ~Call() {
+    if (is_counted_) {
+      reflection_.streams_ -= 1;
+    }
+  }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
 
   void wait() {
     if (!loop_->accepts_operations()) {
@@ -112,7 +120,13 @@ class Reflection::Call : public std::enable_shared_from_this<Call> {
       return;
     }
     std::make_shared<Call>(reflection_, loop_, queue_)->wait();
-    read();
+    is_counted_ = true;
+    reflection_.streams_ += 1;
+    if (reflection_.streams_ > reflection_.max_streams_) {
+      finish(to_status(too_many_streams("streams of reflection")));
+    } else {
+      read();
+    }
   }
 
   void read() {
@@ -126,6 +140,10 @@ class Reflection::Call : public std::enable_shared_from_this<Call> {
   void on_read(bool ok) {
     if (!ok) {
       finish(grpc::Status::OK);
+      return;
+    }
+    if (const auto refusal = refusal_by_size(incoming_)) {
+      finish(to_status(*refusal));
       return;
     }
     auto answer = reflection_.answer(FlatBytes(incoming_).view());
@@ -167,6 +185,7 @@ class Reflection::Call : public std::enable_shared_from_this<Call> {
   MemberCompletion<Call> written_{*this, &Call::on_written};
   MemberCompletion<Call> finished_{*this, &Call::on_finished};
   std::shared_ptr<Call> self_;
+  bool is_counted_ = false;
 };
 
 void Reflection::begin(const std::shared_ptr<CompletionLoop>& loop, grpc::ServerCompletionQueue* queue) {

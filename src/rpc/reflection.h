@@ -3,6 +3,7 @@
 // ours, read for them and hand over. Private to rpc. Owned by: the server. begin: once the server is built.
 #pragma once
 
+#include <cstddef>
 #include <set>
 #include <string>
 
@@ -15,7 +16,7 @@ class Reflection {
  public:
   // Before the server is built: its method goes into `raw`. `services`: the names to be listed, besides its
   // own.
-  Reflection(RawService& raw, std::set<std::string, std::less<>> services);
+  Reflection(RawService& raw, std::set<std::string, std::less<>> services, std::size_t max_streams);
 
   // Accepts calls on `loop`, one after the other's beginning, for ever. The loop must not have been started,
   // or be the calling thread's.
@@ -29,6 +30,8 @@ class Reflection {
 
   RawService& raw_;
   std::set<std::string, std::less<>> services_;
+  const std::size_t max_streams_;
+  std::size_t streams_ = 0;  // the loop's thread alone
   int method_index_ = 0;
 };
 

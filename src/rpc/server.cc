@@ -20,14 +20,19 @@
 namespace parley::rpc {
 namespace {
 
-// Beyond what service refuses with a word of its own; what is even larger, gRPC refuses unread.
-constexpr int kMaxMessageBytes = 4 * 1024 * 1024;
+// Far beyond what a request may have: gRPC's own refusal names another limit and carries no ErrorInfo, so
+// ours comes first (refusal_by_size). It costs no memory: gRPC reads a message whole before it looks at its
+// size, within the quota of all clients together.
+constexpr int kMaxMessageBytes = 64 * 1024 * 1024;
 constexpr std::size_t kMaxServerMemoryBytes = 512UL * 1024 * 1024;
 
 void set_limits(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  take_nothing_compressed(builder);
   builder.SetResourceQuota(grpc::ResourceQuota("parley.clients").Resize(kMaxServerMemoryBytes));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 10'000);
+  // What gRPC takes of a stream before its client makes room counts nowhere else.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_WRITE_BUFFER_SIZE, 8 * 1024);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a second process on the port must fail
   // A client that froze or went away without a word is noticed within 30 s, and may ask as often itself.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
@@ -80,9 +85,10 @@ struct Server::State {
   RawService raw;
   std::vector<AcceptedMethod> methods;
   std::vector<AcceptedMethod> health_methods = Health::add_methods(raw);
-  Health health{service_names()};
-  Reflection reflection{raw, listed_names()};
+  Health health{service_names(), options.max_health_watches};
+  Reflection reflection{raw, listed_names(), options.max_reflections};
   std::optional<ServiceTarget> target;
+  std::vector<std::unique_ptr<WriteDeadlines>> deadlines;  // the loops', which end before
   std::vector<std::shared_ptr<CompletionLoop>> loops;
   std::vector<grpc::ServerCompletionQueue*> queues;  // the loops'
   std::unique_ptr<grpc::Server> server;
@@ -98,10 +104,18 @@ struct Server::State {
     }
   }
 
+  [[nodiscard]] CallHome home_of(std::size_t loop, CallTarget& answering) {
+    return {.target = answering,
+            .loop = loops[loop],
+            .queue = queues[loop],
+            .deadlines = *deadlines[loop],
+            .options = options};
+  }
+
   // Health and reflection are answered from the start, by the first loop.
   void begin_answering() {
     reflection.begin(loops.front(), queues.front());
-    const CallHome home{health, loops.front(), queues.front(), options};
+    const CallHome home = home_of(0, health);
     for (const auto& method : health_methods) {
       if (Health::is_stream(method.id)) {
         accept_stream(home, method);
@@ -116,9 +130,8 @@ struct Server::State {
 
   void begin_accepting(service::Service& service) {
     target.emplace(service);
-    auto queue = queues.begin();
-    for (const auto& loop : loops) {
-      loop->post([this, home = CallHome{*target, loop, *queue++, options}] {
+    for (std::size_t i = 0; i < loops.size(); ++i) {
+      loops[i]->post([this, home = home_of(i, *target)] {
         for (const auto& method : methods) {
           if (service::info(method.id).kind == service::MethodKind::unary) {
             accept_unary(home, method);
@@ -143,6 +156,8 @@ std::expected<std::unique_ptr<Server>, std::string> Server::listen(ServerOptions
     auto queue = builder.AddCompletionQueue();
     state->queues.push_back(queue.get());
     state->loops.push_back(std::make_shared<CompletionLoop>(std::move(queue)));
+    state->deadlines.push_back(
+        std::make_unique<WriteDeadlines>(*state->loops.back(), state->options.answer_timeout));
   }
   state->server = builder.BuildAndStart();
   if (!state->server || state->port == 0) {

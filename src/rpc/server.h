@@ -20,8 +20,13 @@ struct ServerOptions {
   std::size_t threads = 1;                // completion queues, each with its thread
   std::size_t max_queued_events = 1'024;  // of one server stream; beyond: cut off with RESOURCE_EXHAUSTED
   std::size_t max_queued_size_bytes = 4UL * 1024 * 1024;
-  std::chrono::milliseconds cut_off_grace{
-      5'000};  // for a slow reader to hear why, before its call is cancelled
+  // For a slow reader to hear why, before its call is cancelled.
+  std::chrono::milliseconds cut_off_grace{5'000};
+  // For a client to take its answer, or the rest of a stream that has ended, before its call is cancelled.
+  std::chrono::milliseconds answer_timeout{60'000};
+  // Streams that need no token; beyond: RESOURCE_EXHAUSTED.
+  std::size_t max_health_watches = 1'000;
+  std::size_t max_reflections = 100;
 };
 
 class Server {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <iterator>
 #include <utility>
 
 namespace parley::service {
@@ -10,8 +9,13 @@ namespace {
 
 // All of a batch run in one snapshot, which must not be held for long.
 constexpr std::size_t kMaxWaiting = 4'096;
-// A patient caller's read must not keep a hasty one, which waits for the next, beyond its own deadline.
+// Who waits for the next one is not told before that it is too late for it.
 constexpr auto kLongestBatch = std::chrono::seconds(1);
+
+base::Error too_late() {
+  return base::refused(base::Code::deadline_exceeded, "DEADLINE_EXCEEDED",
+                       "The read was not answered in time.");
+}
 
 }  // namespace
 
@@ -37,9 +41,10 @@ void BarrierReads::read(node::Deadline deadline, node::ReadCallback done) {
   }
 }
 
+// Whoever is in a hurry must not make a batch fail for all: its deadline is that of the most patient.
 void BarrierReads::begin(std::vector<Waiting> batch) {
-  const auto nearest = std::ranges::min_element(batch, {}, &Waiting::deadline)->deadline;
-  const auto deadline = std::min(nearest, std::chrono::steady_clock::now() + kLongestBatch);
+  const auto farthest = std::ranges::max_element(batch, {}, &Waiting::deadline)->deadline;
+  const auto deadline = std::min(farthest, clock_() + kLongestBatch);
   node_.read(node::ReadMode::linearizable, deadline,
              [self = shared_from_this(), batch = std::move(batch)](base::Result<chat::Reader*> reader,
                                                                    const node::AsOf& as_of) mutable {
@@ -49,22 +54,35 @@ void BarrierReads::begin(std::vector<Waiting> batch) {
 
 void BarrierReads::finish(std::vector<Waiting> batch, base::Result<chat::Reader*> reader,
                           const node::AsOf& as_of) {
-  const auto now = std::chrono::steady_clock::now();
+  const auto now = clock_();
+  const bool ran_out = !reader && reader.error().code == base::Code::deadline_exceeded;
   std::vector<Waiting> again;
   for (auto& waiting : batch) {
-    const bool only_this_batch_ran_out =
-        !reader && reader.error().code == base::Code::deadline_exceeded && now < waiting.deadline;
-    if (only_this_batch_ran_out) {
+    const bool is_late = waiting.deadline <= now;
+    if (ran_out && !is_late) {
       again.push_back(std::move(waiting));
+    } else if (reader && is_late) {
+      waiting.done(std::unexpected(too_late()), {});
     } else {
       waiting.done(reader, as_of);
     }
   }
+  go_on(std::move(again), now);
+}
+
+// Begins the next batch, if anybody waits for one: with `again`, for whom this one was too short.
+void BarrierReads::go_on(std::vector<Waiting> again, node::Deadline now) {
+  std::vector<Waiting> late;
   {
     const std::scoped_lock lock(mutex_);
-    std::ranges::move(waiting_, std::back_inserter(again));
+    for (auto& waiting : waiting_) {
+      (waiting.deadline <= now ? late : again).push_back(std::move(waiting));
+    }
     waiting_.clear();
     in_flight_ = !again.empty();
+  }
+  for (auto& waiting : late) {
+    waiting.done(std::unexpected(too_late()), {});
   }
   if (!again.empty()) {
     begin(std::move(again));

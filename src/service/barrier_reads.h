@@ -3,9 +3,12 @@
 // they came. Private to service. Owned by: Service::State, shared with the read in flight. Any thread.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "node/chat_node.h"
@@ -14,9 +17,13 @@ namespace parley::service {
 
 class BarrierReads : public std::enable_shared_from_this<BarrierReads> {
  public:
-  explicit BarrierReads(node::ChatNode& node) : node_(node) {}
+  using Clock = std::function<node::Deadline()>;
 
-  // As ChatNode::read, linearizable. RESOURCE_EXHAUSTED if too many wait already.
+  explicit BarrierReads(node::ChatNode& node, Clock clock = std::chrono::steady_clock::now)
+      : node_(node), clock_(std::move(clock)) {}
+
+  // As ChatNode::read, linearizable. RESOURCE_EXHAUSTED if too many wait already. Whose deadline passes is
+  // told so when the read ends that it waits for, a second late at most.
   void read(node::Deadline deadline, node::ReadCallback done);
 
  private:
@@ -26,8 +33,10 @@ class BarrierReads : public std::enable_shared_from_this<BarrierReads> {
   };
   void begin(std::vector<Waiting> batch);
   void finish(std::vector<Waiting> batch, base::Result<chat::Reader*> reader, const node::AsOf& as_of);
+  void go_on(std::vector<Waiting> again, node::Deadline now);
 
   node::ChatNode& node_;
+  const Clock clock_;
   std::mutex mutex_;
   std::vector<Waiting> waiting_;
   bool in_flight_ = false;

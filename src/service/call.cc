@@ -42,23 +42,42 @@ std::string field_without_utf8(std::string_view bytes, const google::protobuf::D
   return {};
 }
 
+base::Error too_large(const std::string& count) {
+  auto error = base::refused(base::Code::invalid_argument, "REQUEST_TOO_LARGE",
+                             "The request has " + count + " bytes; at most " +
+                                 std::to_string(base::kMaxRequestBytes) + " (1 MiB) are allowed.");
+  error.limit = std::to_string(base::kMaxRequestBytes) + " bytes";
+  return error;
+}
+
 }  // namespace
 
-node::Deadline bounded_deadline(const std::optional<node::Deadline>& wanted) {
-  const auto now = std::chrono::steady_clock::now();
+node::Deadline bounded_deadline(const std::optional<node::Deadline>& wanted,
+                                std::chrono::steady_clock::time_point now) {
   if (!wanted) {
     return now + std::chrono::milliseconds(base::kDefaultDeadline_ms);
   }
   return std::min(*wanted, now + std::chrono::milliseconds(base::kMaxDeadline_ms));
 }
 
+node::Deadline bounded_deadline(const std::optional<node::Deadline>& wanted) {
+  return bounded_deadline(wanted, std::chrono::steady_clock::now());
+}
+
+base::Error request_too_large(std::size_t size_bytes) { return too_large(std::to_string(size_bytes)); }
+
+base::Error request_too_large() { return too_large("too many"); }
+
+base::Error overloaded() {
+  auto error = base::refused(base::Code::resource_exhausted, "OVERLOADED",
+                             "This node has too many requests under way; try again or try another node.");
+  error.retry_after_ms = 100;
+  return error;
+}
+
 base::Result<void> parse(std::string_view bytes, google::protobuf::Message& into) {
   if (bytes.size() > base::kMaxRequestBytes) {
-    auto error = base::refused(base::Code::invalid_argument, "REQUEST_TOO_LARGE",
-                               "The request has " + std::to_string(bytes.size()) + " bytes; at most " +
-                                   std::to_string(base::kMaxRequestBytes) + " (1 MiB) are allowed.");
-    error.limit = std::to_string(base::kMaxRequestBytes) + " bytes";
-    return std::unexpected(std::move(error));
+    return std::unexpected(request_too_large(bytes.size()));
   }
   if (into.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return {};
@@ -98,15 +117,29 @@ CallBase::~CallBase() {
                                           : base::refused(base::Code::unavailable, "GIVEN_UP", what)));
 }
 
+base::Result<Answer> CallBase::charge(base::Result<std::string> result) const {
+  if (!result) {
+    return std::unexpected(std::move(result).error());
+  }
+  AnswerBudget& budget = *state_->answers;
+  auto charge =
+      method_.is_write ? std::optional(budget.charge(result->size())) : budget.charge_answer(result->size());
+  if (!charge) {
+    return std::unexpected(overloaded());
+  }
+  return Answer(*std::move(result), *std::move(charge));
+}
+
 void CallBase::answer(base::Result<std::string> result) {
   if (auto done = std::exchange(done_, {})) {
+    auto charged = charge(std::move(result));
     state_->calls_in_flight -= 1;
     state_->request_bytes_in_flight -= request_size_bytes_;
     if (const auto& observer = state_->options.on_answer; observer && !context_.is_forwarded) {
-      observer(method_, result ? base::Code::ok : result.error().code,
+      observer(method_, charged ? base::Code::ok : charged.error().code,
                std::chrono::steady_clock::now() - began_at_);
     }
-    done(std::move(result));
+    done(std::move(charged));
   }
 }
 

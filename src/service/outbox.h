@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <functional>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -22,14 +23,24 @@ class Outbox : public ReplyStream {
   Outbox(std::size_t max_messages, std::size_t max_size_bytes, std::function<void()> wake)
       : max_messages_(max_messages), max_size_bytes_(max_size_bytes), wake_(std::move(wake)) {}
 
+  void use_budget(std::shared_ptr<AnswerBudget> budget) override {
+    const std::scoped_lock lock(mutex_);
+    budget_ = std::move(budget);
+  }
+
   [[nodiscard]] bool send(std::string message) override {
     {
       const std::scoped_lock lock(mutex_);
       if (closed_ || messages_.size() >= max_messages_ || size_bytes_ + message.size() > max_size_bytes_) {
         return false;
       }
+      auto charge = budget_ ? budget_->charge_queued(message.size(), charged_bytes_) : AnswerCharge();
+      if (!charge) {
+        return false;
+      }
       size_bytes_ += message.size();
-      messages_.push_back(std::move(message));
+      charged_bytes_ += charge->bytes();
+      messages_.emplace_back(std::move(message), *std::move(charge));
     }
     wake_once();
     return true;
@@ -40,8 +51,7 @@ class Outbox : public ReplyStream {
       const std::scoped_lock lock(mutex_);
       end_ = why;
       if (why.code == base::Code::resource_exhausted) {
-        messages_.clear();  // nobody reads them
-        size_bytes_ = 0;
+        clear();  // nobody reads them
       }
     }
     wake_once();
@@ -49,22 +59,31 @@ class Outbox : public ReplyStream {
 
   // What to do next. Nothing of both: wait for the next wake-up.
   struct Next {
-    std::optional<std::string> message;
+    std::optional<Answer> message;  // its charge is kept until it is written
     bool more = false;
+    bool is_ending = false;  // nothing more is put in
     std::optional<base::Error> end;
   };
   [[nodiscard]] Next next() {
     const std::scoped_lock lock(mutex_);
     Next next;
+    next.is_ending = end_.has_value();
     if (!messages_.empty()) {
       next.message = std::move(messages_.front());
       messages_.pop_front();
-      size_bytes_ -= next.message->size();
+      size_bytes_ -= next.message->bytes.size();
+      charged_bytes_ -= next.message->charge.bytes();
       next.more = !messages_.empty();
     } else {
       next.end = end_;
     }
     return next;
+  }
+
+  // Nothing more is put in, though something may be left to be read.
+  [[nodiscard]] bool has_ended() {
+    const std::scoped_lock lock(mutex_);
+    return end_.has_value();
   }
 
   // Whether it was ended because its reader is too slow.
@@ -81,11 +100,16 @@ class Outbox : public ReplyStream {
   void close() {
     const std::scoped_lock lock(mutex_);
     closed_ = true;
-    messages_.clear();
-    size_bytes_ = 0;
+    clear();
   }
 
  private:
+  void clear() {
+    messages_.clear();
+    size_bytes_ = 0;
+    charged_bytes_ = 0;
+  }
+
   void wake_once() {
     {
       const std::scoped_lock lock(mutex_);
@@ -101,8 +125,10 @@ class Outbox : public ReplyStream {
   const std::size_t max_size_bytes_;
   const std::function<void()> wake_;
   std::mutex mutex_;
-  std::list<std::string> messages_;  // a deque takes 600 bytes even while it is empty, and most are
+  std::shared_ptr<AnswerBudget> budget_;
+  std::list<Answer> messages_;  // a deque takes 600 bytes even while it is empty, and most are
   std::size_t size_bytes_ = 0;
+  std::size_t charged_bytes_ = 0;
   std::optional<base::Error> end_;
   bool wake_is_posted_ = false;
   bool closed_ = false;

@@ -120,13 +120,6 @@ const Entry& entry(MethodId method) {
   return kEntries.at(method.value() - 1);
 }
 
-base::Error overloaded() {
-  auto error = base::refused(base::Code::resource_exhausted, "OVERLOADED",
-                             "This node has too many requests under way; try again or try another node.");
-  error.retry_after_ms = 100;
-  return error;
-}
-
 class OpenStream : public StreamHandle {
  public:
   explicit OpenStream(std::shared_ptr<Stream> stream) : stream_(std::move(stream)) {}
@@ -203,10 +196,13 @@ void begin_call(const StatePtr& state, MethodId method, std::string_view request
     }
     done(std::unexpected(std::move(error)));
   };
-  if (state->stopping) {
+  if (request.size() > base::kMaxRequestBytes) {
+    refuse(request_too_large(request.size()));  // now and always
+  } else if (state->stopping) {
     refuse(shutting_down());
   } else if (state->calls_in_flight >= state->options.max_calls_in_flight ||
-             state->request_bytes_in_flight + request.size() > state->options.max_request_bytes_in_flight) {
+             state->request_bytes_in_flight + request.size() > state->options.max_request_bytes_in_flight ||
+             state->answers->is_used_up()) {
     refuse(overloaded());
   } else {
     target.unary(state, target.info, request, std::move(context), std::move(done));
@@ -221,6 +217,7 @@ std::unique_ptr<StreamHandle> Service::open(MethodId method, std::string_view re
                                             std::shared_ptr<ReplyStream> out) {
   const Entry& target = entry(method);
   base::ensure(target.stream != nullptr, "a server stream");
+  out->use_budget(state_->answers);
   auto stream = std::make_shared<Stream>(state_, std::move(out), std::move(context));
   auto handle = std::make_unique<OpenStream>(stream);
   remember_stream(*state_, stream);
@@ -239,8 +236,11 @@ std::size_t Service::open_streams() const { return state_->open_streams; }
 ServiceLoad Service::load() const {
   return {.calls_in_flight = state_->calls_in_flight,
           .request_bytes_in_flight = state_->request_bytes_in_flight,
+          .answer_bytes_in_flight = state_->answers->used_bytes(),
           .open_streams = state_->open_streams};
 }
+
+std::shared_ptr<AnswerBudget> Service::answers() const { return state_->answers; }
 
 void Service::begin_shutdown() {
   state_->stopping = true;

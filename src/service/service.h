@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "node/chat_node.h"
+#include "service/answer.h"
 #include "service/method.h"
 
 namespace parley::service {
@@ -36,14 +37,17 @@ struct CallContext {
   bool is_forwarded = false;
 };
 
-// Called once, on any thread: the encoded response, or why there is none.
-using ReplyCallback = std::move_only_function<void(base::Result<std::string>)>;
+// Called once, on any thread: the encoded response, or why there is none. Whoever writes the response keeps
+// its charge until it is written.
+using ReplyCallback = std::move_only_function<void(base::Result<Answer>)>;
 
 // Where a server stream's responses go. The service calls it from one thread at a time, and never again after
 // finish(). Must not block, and must not destroy the StreamHandle from inside a call.
 class ReplyStream {
  public:
   virtual ~ReplyStream() = default;
+  // Called before all else. What waits here is to be charged to it, where much can wait.
+  virtual void use_budget(std::shared_ptr<AnswerBudget> /*budget*/) {}
   // False: its bounded queue is full, or nobody reads any more. The service then finishes the stream.
   [[nodiscard]] virtual bool send(std::string message) = 0;
   virtual void finish(const base::Error& why) = 0;
@@ -72,6 +76,10 @@ struct ServiceOptions {
   std::size_t max_waiting_passwords = 64;    // beyond: RESOURCE_EXHAUSTED
   std::size_t max_calls_in_flight = 20'000;  // unary; beyond: RESOURCE_EXHAUSTED
   std::size_t max_request_bytes_in_flight = 128UL * 1024 * 1024;
+  // Answers on their way out, and what waits in streams, until the clients have taken it. Beyond: reads are
+  // answered with RESOURCE_EXHAUSTED, streams are cut off; writes that were carried out are answered, new
+  // ones are not begun.
+  std::size_t max_answer_bytes_in_flight = 256UL * 1024 * 1024;
   std::size_t max_streams = 10'000;
   std::size_t max_cached_sessions = 100'000;
   AnswerObserver on_answer;  // none: nobody counts
@@ -81,6 +89,7 @@ struct ServiceOptions {
 struct ServiceLoad {
   std::size_t calls_in_flight = 0;  // unary
   std::size_t request_bytes_in_flight = 0;
+  std::size_t answer_bytes_in_flight = 0;
   std::size_t open_streams = 0;
 };
 
@@ -107,6 +116,9 @@ class Service {
   [[nodiscard]] std::size_t open_streams() const;
 
   [[nodiscard]] ServiceLoad load() const;
+
+  // What whoever carries answers charges what it makes itself to.
+  [[nodiscard]] std::shared_ptr<AnswerBudget> answers() const;
 
   struct State;
 

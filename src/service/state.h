@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "node/chat_node.h"
+#include "service/answer.h"
 #include "service/barrier_reads.h"
 #include "service/password_pool.h"
 #include "service/service.h"
@@ -31,6 +32,8 @@ struct Service::State {
 
   std::atomic<std::size_t> calls_in_flight{0};
   std::atomic<std::size_t> request_bytes_in_flight{0};
+  const std::shared_ptr<AnswerBudget> answers =
+      std::make_shared<AnswerBudget>(options.max_answer_bytes_in_flight);
   std::atomic<bool> stopping{false};
 
   std::mutex streams_mutex;

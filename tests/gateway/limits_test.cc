@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "gateway/connect.h"
+#include "service/call.h"
 #include "tests/gateway/gateway_fixture.h"
 
 namespace parley::test {
@@ -54,14 +56,27 @@ TEST_F(Limits, BodiesAreAtMostAMebibyteAndAnEnvelope) {
       refusal_of("POST " + kAccounts + "LogIn HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: " + kJson +
                  "\r\nContent-Length: 99999999\r\n\r\n");
   EXPECT_EQ(announced.status, 413);
-  EXPECT_THAT(announced.body, HasSubstr("1048581"));
+  EXPECT_EQ(announced.body, gateway::error_json(service::request_too_large(99'999'999)));
   // In chunks nothing is told beforehand.
   std::string chunked = "POST " + kAccounts + "LogIn HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: " + kJson +
                         "\r\nTransfer-Encoding: chunked\r\n\r\n";
   for (int i = 0; i < 200; ++i) {
     chunked += "2000\r\n" + std::string(0x2000, 'x') + "\r\n";
   }
-  EXPECT_EQ(refusal_of(chunked).status, 413);
+  const auto untold = refusal_of(chunked);
+  EXPECT_EQ(untold.status, 413);
+  EXPECT_EQ(untold.body, gateway::error_json(service::request_too_large()));
+  EXPECT_THAT(untold.body, HasSubstr("at most 1048576"));
+}
+
+// Of what stands around the chunks, nothing is a body.
+TEST_F(Limits, HeadersOfChunksAndTrailersAreAtMost16KiB) {
+  const std::string head = "POST " + kAccounts +
+                           "LogIn HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: " + kJson +
+                           "\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string much(100'000, 'x');
+  EXPECT_EQ(refusal_of(head + "2;" + much).status, 431);
+  EXPECT_EQ(refusal_of(head + "2\r\n{}\r\n0\r\nX-Large: " + much).status, 431);
 }
 
 TEST_F(Limits, AChunkedRequestIsRead) {
@@ -190,7 +205,6 @@ class Hurried : public Limits {
     limits.body_timeout = 300ms;
     limits.idle_timeout = 300ms;
     limits.max_connections = 20;
-    limits.max_announced_body_bytes = 1'500'000;
     return limits;
   }
 };
@@ -241,16 +255,84 @@ TEST_F(Hurried, TooManyConnectionsAreToldSo) {
   EXPECT_TRUE(wait_until([this] { return ask("GET", "/healthz").status == 200; }));
 }
 
-TEST_F(Hurried, LargeRequestsTogetherAreBounded) {
-  const std::string announced = "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
-  auto first = connect();
-  ASSERT_TRUE(first.send(announced));
-  ASSERT_TRUE(wait_until([&] {
-    auto second = connect();
-    (void)second.send(announced);
-    return second.reply().value_or(HttpReply{}).status == 503;
-  }));
-  EXPECT_EQ(first.reply().value_or(HttpReply{}).status, 408);
+// Who was refused and does not go takes a file, too.
+class Crowded : public Limits {
+ protected:
+  Crowded() : Limits(limits()) {}
+  static gateway::GatewayLimits limits() {
+    gateway::GatewayLimits limits;
+    limits.max_connections = 3;
+    limits.max_refused_connections = 2;
+    limits.linger = 600s;
+    return limits;
+  }
+};
+
+TEST_F(Crowded, FarTooManyConnectionsAreClosedWithoutAWord) {
+  std::vector<std::unique_ptr<HttpConnection>> inside;
+  for (int i = 0; i < 3; ++i) {
+    inside.push_back(std::make_unique<HttpConnection>("127.0.0.1", port()));
+    EXPECT_EQ(inside.back()->ask("GET", "/healthz").status, 200);
+  }
+  auto fourth = connect();
+  auto fifth = connect();
+  EXPECT_EQ(fourth.reply().value_or(HttpReply{}).status, 503);
+  EXPECT_EQ(fifth.reply().value_or(HttpReply{}).status, 503);
+  auto sixth = connect();
+  EXPECT_FALSE(sixth.reply());
+  EXPECT_TRUE(sixth.is_closed_by_peer());
+  EXPECT_EQ(inside.front()->ask("GET", "/healthz").status, 200);
+  inside.clear();
+  EXPECT_TRUE(wait_until([this] { return ask("GET", "/healthz").status == 200; }));
+}
+
+class Uploads : public Limits {
+ protected:
+  Uploads() : Limits(limits()) {}
+  static gateway::GatewayLimits limits() {
+    gateway::GatewayLimits limits;
+    limits.max_coming_body_bytes = 1'100'000;
+    return limits;
+  }
+  static std::string head(std::size_t length) {
+    return "POST /x HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: " +
+           std::to_string(length) + "\r\n\r\n";
+  }
+  [[nodiscard]] int send_message(const User& from, std::size_t size_bytes) const {
+    return post_json(kMessages + "SendMessage",
+                     R"({"recipient":"alice","body":"hello","x":")" + std::string(size_bytes, 'x') + "\"}",
+                     from.authorization())
+        .status;
+  }
+};
+
+TEST_F(Uploads, LargeOnesTogetherAreBoundedAndSmallOnesPass) {
+  const User alice = api_.create("alice");
+  {
+    auto first = connect();
+    ASSERT_TRUE(first.send(head(1'048'000)));
+    EXPECT_EQ(first.reply().value_or(HttpReply{}).status, 100);
+    ASSERT_TRUE(first.send(std::string(1'047'999, 'x')));
+    EXPECT_TRUE(wait_until([&] { return send_message(alice, 100'000) == 503; }));
+    EXPECT_EQ(send_message(alice, 60'000), 200) << "though all together are more than large ones may be";
+  }
+  EXPECT_TRUE(wait_until([&] { return send_message(alice, 100'000) == 200; }));
+}
+
+// What was announced takes no memory, and so keeps nobody out.
+TEST_F(Uploads, SilentOnesCostNothing) {
+  const User alice = api_.create("alice");
+  std::vector<std::unique_ptr<HttpConnection>> silent;
+  for (int i = 0; i < 256; ++i) {
+    silent.push_back(std::make_unique<HttpConnection>("127.0.0.1", port()));
+    ASSERT_TRUE(silent.back()->send(
+        i % 2 == 0
+            ? head(base::kMaxRequestBytes)
+            : "POST /x HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n"));
+    EXPECT_EQ(silent.back()->reply().value_or(HttpReply{}).status, 100) << "it is taken";
+  }
+  EXPECT_EQ(send_message(alice, 0), 200);
+  EXPECT_EQ(send_message(alice, 1'000'000), 200);
 }
 
 std::chrono::microseconds used_cpu_time() {

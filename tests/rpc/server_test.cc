@@ -35,7 +35,9 @@ rpc::ServerOptions loopback() { return {.listen = {"127.0.0.1", 0}}; }
 
 class RpcServer : public ::testing::Test {
  protected:
-  explicit RpcServer(rpc::ServerOptions options = loopback()) {
+  explicit RpcServer(rpc::ServerOptions options = loopback(),
+                     service::ServiceOptions service = quick_options())
+      : api_(std::move(service)) {
     auto started = rpc::Server::listen(std::move(options));
     EXPECT_TRUE(started) << (started ? "" : started.error());
     server_ = *std::move(started);
@@ -256,6 +258,14 @@ TEST_F(RpcServer, ReflectionRefusesWhatDoesNotParse) {
   EXPECT_EQ(talk.end().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
+TEST_F(RpcServer, ReflectionRefusesWhatIsTooLarge) {
+  ReflectionTalk talk(channel_);
+  EXPECT_FALSE(talk.ask(std::string(5 * base::kMaxRequestBytes, 'x')));
+  const auto status = talk.end();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(details(status).reason, "REQUEST_TOO_LARGE");
+}
+
 TEST_F(RpcServer, HealthSaysServing) {
   std::string answer;
   ASSERT_TRUE(call_raw("/grpc.health.v1.Health/Check", "", &answer).ok());
@@ -316,14 +326,54 @@ TEST_F(RpcServer, NoThreadOfCallbacksPollsTheSockets) {
   }
 }
 
-TEST_F(RpcServer, RequestsThatAreTooLarge) {
-  const std::string path = "/parley.v1.MessageService/SendMessage";
-  const auto large = call_raw(path, std::string(base::kMaxRequestBytes + 1, 'x'));
-  EXPECT_EQ(large.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_THAT(large.error_message(), HasSubstr("1048576"));
-  const auto huge = call_raw(path, std::string(8 * base::kMaxRequestBytes, 'x'));
-  EXPECT_EQ(huge.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_THAT(huge.error_message(), HasSubstr("larger than max"));
+// By our own word, also where gRPC would refuse it by its own (4 MiB, if it is told nothing), and whatever is
+// called.
+TEST_F(RpcServer, RequestsThatAreTooLargeAreRefusedByTheNameOfTheLimit) {
+  for (const char* path : {"/parley.v1.MessageService/SendMessage", "/parley.v1.MessageService/Watch",
+                           "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"}) {
+    for (const std::size_t size_bytes :
+         {base::kMaxRequestBytes + 1, 5 * base::kMaxRequestBytes, 17 * base::kMaxRequestBytes}) {
+      const auto status = call_raw(path, std::string(size_bytes, 'x'));
+      EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << path << " " << size_bytes;
+      EXPECT_THAT(status.error_message(), HasSubstr(std::to_string(size_bytes)));
+      EXPECT_THAT(status.error_message(), HasSubstr("at most 1048576"));
+      const auto error = details(status);
+      EXPECT_EQ(error.reason, "REQUEST_TOO_LARGE");
+      EXPECT_EQ(error.outcome, base::Outcome::refused);
+      EXPECT_THAT(error.limit, HasSubstr("1048576"));
+    }
+  }
+  EXPECT_EQ(api_.service->open_streams(), 0U);
+}
+
+// Beyond any bound of ours: gRPC's own refusal, which names the bound of a message.
+TEST_F(RpcServer, WhatIsFarTooLargeDoesNotComeIn) {
+  const auto status =
+      call_raw("/parley.v1.MessageService/SendMessage", std::string(65 * base::kMaxRequestBytes, 'x'));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("larger than max"));
+}
+
+// A few KiB may unpack to gigabytes.
+TEST_F(RpcServer, WhatIsCompressedIsNotUnpacked) {
+  const User alice = api_.create("alice");
+  const auto writes = api_.node.writes();
+  v1::SendMessageRequest request;
+  request.set_recipient("alice");
+  request.set_body(std::string(base::kMaxBodyBytes, 'x'));
+  for (const auto algorithm : {GRPC_COMPRESS_GZIP, GRPC_COMPRESS_DEFLATE}) {
+    grpc::ClientContext context;
+    authorize(context, alice);
+    context.set_compression_algorithm(algorithm);
+    v1::SendMessageResponse response;
+    const auto status = messages_->SendMessage(&context, request, &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED) << status.error_message();
+  }
+  EXPECT_EQ(api_.node.writes(), writes);
+  grpc::ClientContext context;
+  authorize(context, alice);
+  v1::SendMessageResponse response;
+  EXPECT_TRUE(messages_->SendMessage(&context, request, &response).ok()) << "as it is, it is taken";
 }
 
 TEST_F(RpcServer, TheCallersDeadlineIsKept) {
@@ -508,6 +558,214 @@ TEST_F(DeafWatcher, IsCancelledAfterAGrace) {
   while (stream->Read(&response)) {
   }
   EXPECT_FALSE(stream->Finish().ok());
+}
+
+// Calls of a client that asks for pages of a mebibyte each, and makes no room for them.
+class UnreadAnswers : public RpcServer {
+ protected:
+  explicit UnreadAnswers(rpc::ServerOptions server = {.listen = {"127.0.0.1", 0}, .cut_off_grace = 60s})
+      : RpcServer(std::move(server), options()) {
+    const std::string body(base::kMaxBodyBytes, 'x');
+    for (int i = 0; i < 64; ++i) {
+      (void)api_.send(alice_, "alice", body);
+    }
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);  // or the window grows by itself
+    stub_ = v1::MessageService::NewStub(
+        grpc::CreateCustomChannel(target(), grpc::InsecureChannelCredentials(), arguments));
+  }
+
+  static service::ServiceOptions options() {
+    auto options = quick_options();
+    options.max_answer_bytes_in_flight = 8UL * 1024 * 1024;
+    return options;
+  }
+
+  // One call, of which nothing but the head of the answer is read before the end.
+  struct Unread {
+    grpc::ClientContext context;
+    grpc::CompletionQueue queue;
+    v1::ListMessagesResponse response;
+    grpc::Status status;
+    std::unique_ptr<grpc::ClientAsyncResponseReader<v1::ListMessagesResponse>> call;
+
+    [[nodiscard]] bool wait() {
+      void* tag = nullptr;
+      bool ok = false;
+      return queue.Next(&tag, &ok) && ok;
+    }
+    [[nodiscard]] grpc::Status end() {
+      call->Finish(&response, &status, nullptr);
+      EXPECT_TRUE(wait());
+      return status;
+    }
+  };
+
+  // Its answer, or the refusal, has come in part.
+  [[nodiscard]] std::unique_ptr<Unread> ask() const {
+    auto unread = std::make_unique<Unread>();
+    authorize(unread->context, alice_);
+    unread->call = stub_->PrepareAsyncListMessages(&unread->context, page(), &unread->queue);
+    unread->call->StartCall();
+    unread->call->ReadInitialMetadata(nullptr);
+    (void)unread->wait();
+    return unread;
+  }
+
+  [[nodiscard]] grpc::Status list() const {
+    grpc::ClientContext context;
+    authorize(context, alice_);
+    v1::ListMessagesResponse response;
+    return messages_->ListMessages(&context, page(), &response);
+  }
+
+  [[nodiscard]] grpc::Status send() const {
+    grpc::ClientContext context;
+    authorize(context, alice_);
+    v1::SendMessageRequest request;
+    request.set_recipient("alice");
+    request.set_body("hello");
+    v1::SendMessageResponse response;
+    return messages_->SendMessage(&context, request, &response);
+  }
+
+  [[nodiscard]] static v1::ListMessagesRequest page() {
+    v1::ListMessagesRequest request;
+    request.set_page_size(base::kMaxPageSize);
+    return request;
+  }
+
+  [[nodiscard]] std::size_t waiting_bytes() const { return api_.service->load().answer_bytes_in_flight; }
+
+  const User alice_ = api_.create("alice");
+  std::unique_ptr<v1::MessageService::Stub> stub_;
+};
+
+TEST_F(UnreadAnswers, AreBoundedTogether) {
+  EXPECT_TRUE(list().ok());
+  std::vector<std::unique_ptr<Unread>> unread;
+  for (int i = 0; i < 12; ++i) {
+    unread.push_back(ask());
+  }
+  EXPECT_GT(waiting_bytes(), 4UL * 1024 * 1024);
+  EXPECT_LE(waiting_bytes(), options().max_answer_bytes_in_flight);
+  const auto refused = list();
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  const auto error = details(refused);
+  EXPECT_EQ(error.reason, "OVERLOADED");
+  EXPECT_EQ(error.outcome, base::Outcome::refused);
+  EXPECT_GT(error.retry_after_ms, 0U);
+  EXPECT_TRUE(send().ok()) << "small answers have their room";
+  EXPECT_TRUE(unread.front()->end().ok()) << "who reads after all gets all";
+  EXPECT_GT(unread.front()->response.messages_size(), 50);
+  for (const auto& one : unread) {
+    one->context.TryCancel();
+  }
+  for (std::size_t i = 1; i < unread.size(); ++i) {
+    EXPECT_FALSE(unread[i]->end().ok());
+  }
+  EXPECT_TRUE(wait_until([&] { return waiting_bytes() == 0; }));
+  EXPECT_TRUE(list().ok());
+}
+
+class HurriedAnswers : public UnreadAnswers {
+ protected:
+  HurriedAnswers() : UnreadAnswers({.listen = {"127.0.0.1", 0}, .answer_timeout = 300ms}) {}
+};
+
+TEST_F(HurriedAnswers, AreGivenUpAfterAWhile) {
+  const auto unread = ask();
+  EXPECT_TRUE(wait_until([&] { return waiting_bytes() == 0; })) << "nothing is kept for it";
+  EXPECT_FALSE(unread->end().ok());
+  EXPECT_TRUE(wait_until([&] { return send().ok(); })) << "others are answered in that time";
+}
+
+TEST_F(HurriedAnswers, SoIsTheRestOfAStreamThatHasEnded) {
+  const User bob = api_.create("bob");
+  grpc::ClientContext context;
+  authorize(context, bob);
+  const auto stream = stub_->Watch(&context, v1::WatchRequest());
+  ASSERT_TRUE(wait_until([&] { return api_.node.watchers() == 1; }));
+  for (int i = 0; i < 16; ++i) {  // more than the window, less than the queue
+    (void)api_.send(bob, "bob", std::string(base::kMaxBodyBytes, 'x'));
+  }
+  ASSERT_TRUE(wait_until([&] { return waiting_bytes() > 0; }));
+  EXPECT_EQ(api_.service->open_streams(), 1U);
+  ASSERT_TRUE(api_.call<v1::LogOutResponse>(v1::LogOutRequest(), bob.authorization()));
+  EXPECT_TRUE(wait_until([&] { return api_.service->open_streams() == 0; }));
+  EXPECT_TRUE(wait_until([&] { return waiting_bytes() == 0; }));
+  v1::WatchResponse response;
+  while (stream->Read(&response)) {
+  }
+  EXPECT_FALSE(stream->Finish().ok());
+}
+
+TEST_F(UnreadAnswers, OfStreamsCountToo) {
+  grpc::ClientContext context;
+  authorize(context, alice_);
+  const auto stream = stub_->Watch(&context, v1::WatchRequest());
+  ASSERT_TRUE(wait_until([&] { return api_.node.watchers() == 1; }));
+  std::size_t most_bytes = 0;
+  const std::string body(base::kMaxBodyBytes, 'x');
+  EXPECT_TRUE(wait_until(
+      [&] {
+        (void)api_.send(alice_, "alice", body);
+        most_bytes = std::max(most_bytes, waiting_bytes());
+        return api_.node.watchers() == 0;
+      },
+      std::chrono::minutes(1), 0ms));
+  EXPECT_GT(most_bytes, 100'000U);
+  EXPECT_LT(most_bytes, 1'000'000U) << "far below what one stream may have where there is room";
+  v1::WatchResponse response;
+  while (stream->Read(&response)) {
+  }
+  EXPECT_EQ(details(stream->Finish()).reason, "STREAM_TOO_SLOW");
+  EXPECT_TRUE(wait_until([&] { return waiting_bytes() == 0; }));
+}
+
+class FewStreams : public RpcServer {
+ protected:
+  FewStreams() : RpcServer({.listen = {"127.0.0.1", 0}, .max_health_watches = 1, .max_reflections = 1}) {}
+};
+
+TEST_F(FewStreams, WatchesOfHealthAreBounded) {
+  const auto health = grpc::health::v1::Health::NewStub(channel_);
+  grpc::health::v1::HealthCheckResponse response;
+  {
+    grpc::ClientContext context;
+    const auto first = health->Watch(&context, {});
+    ASSERT_TRUE(first->Read(&response));
+    grpc::ClientContext context_of_second;
+    const auto second = health->Watch(&context_of_second, {});
+    EXPECT_FALSE(second->Read(&response));
+    const auto status = second->Finish();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_EQ(details(status).reason, "TOO_MANY_STREAMS");
+    EXPECT_TRUE(check_health(channel_, "", response).ok());
+    context.TryCancel();
+    EXPECT_FALSE(first->Finish().ok());
+  }
+  EXPECT_TRUE(wait_until([&] {
+    grpc::ClientContext context;
+    const auto later = health->Watch(&context, {});
+    const bool is_taken = later->Read(&response);
+    context.TryCancel();
+    (void)later->Finish();
+    return is_taken;
+  }));
+}
+
+TEST_F(FewStreams, StreamsOfReflectionAreBounded) {
+  ReflectionTalk first(channel_);
+  EXPECT_TRUE(first.ask(reflection_request(7, "*")));
+  {
+    ReflectionTalk second(channel_);
+    const auto status = second.end();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_EQ(details(status).reason, "TOO_MANY_STREAMS");
+  }
+  EXPECT_TRUE(first.end().ok());
+  EXPECT_TRUE(wait_until([&] { return ReflectionTalk(channel_).end().ok(); }));
 }
 
 }  // namespace

@@ -1,16 +1,20 @@
-// Bad input: each refusal names its field and its limit, and changes nothing.
+// Bad input: each refusal names its field and its limit, and changes nothing. And the time that a call gets.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/wire_format_lite.h>
 
+#include <chrono>
+
 #include "base/limits.h"
+#include "service/call.h"
 #include "tests/service/api.h"
 
 namespace parley::test {
 namespace {
 
+using namespace std::chrono_literals;
 using testing::HasSubstr;
 
 void expect_refused(const base::Result<std::string>& result, const std::string& field,
@@ -178,6 +182,78 @@ TEST(Limits, RequestsOfMoreThanOneMebibyte) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, base::Code::invalid_argument);
   EXPECT_THAT(refused.error().limit, HasSubstr("1048576"));
+  EXPECT_EQ(refused.error(), service::request_too_large(base::kMaxRequestBytes + 1));
+}
+
+TEST(Limits, ACallWithoutADeadlineGetsTenSecondsAndNoneMoreThanSixty) {
+  const node::Deadline now(1h);
+  EXPECT_EQ(service::bounded_deadline(std::nullopt, now), now + 10s);
+  for (const auto within : {1ms, 9'999ms, 10'001ms, 59'999ms, 60'000ms}) {
+    EXPECT_EQ(service::bounded_deadline(now + within, now), now + within);
+  }
+  for (const node::Deadline beyond : {now + 60'001ms, now + 24h, node::Deadline::max()}) {
+    EXPECT_EQ(service::bounded_deadline(beyond, now), now + 60s);
+  }
+  EXPECT_EQ(service::bounded_deadline(now - 1ms, now), now - 1ms) << "what has passed is not begun anew";
+}
+
+// Remembers until when the last write may take.
+class DeadlineNode : public LocalNode {
+ public:
+  using LocalNode::LocalNode;
+  void write(chat::Command command, node::Deadline deadline, node::WriteCallback done) override {
+    last = deadline;
+    LocalNode::write(std::move(command), deadline, std::move(done));
+  }
+  node::Deadline last;
+};
+
+TEST(Limits, TheNodeIsToldTheDeadlineWithinItsBounds) {
+  const TemporaryFolder folder;
+  DeadlineNode node(folder.path());
+  service::Service service(node, quick_options());
+  int number = 0;
+  const auto write_until = [&](std::optional<node::Deadline> wanted) {
+    v1::CreateAccountRequest create;
+    create.set_name("name" + std::to_string(++number));
+    create.set_password("password one");
+    create.set_request_id(fresh_request_id(node));
+    std::promise<base::Result<std::string>> promise;
+    service.call(*service::find_method("parley.v1.AccountService", "CreateAccount"),
+                 create.SerializeAsString(), {.deadline = wanted},
+                 [&](base::Result<std::string> result) { promise.set_value(std::move(result)); });
+    EXPECT_TRUE(promise.get_future().get());
+    return node.last;
+  };
+  const auto before = std::chrono::steady_clock::now();
+  const auto by_default = write_until(std::nullopt);
+  const auto longest = write_until(before + 24h);
+  const auto after = std::chrono::steady_clock::now();
+  EXPECT_GE(by_default, before + 10s);
+  EXPECT_LE(by_default, after + 10s);
+  EXPECT_GE(longest, before + 60s);
+  EXPECT_LE(longest, after + 60s);
+  const auto own = std::chrono::steady_clock::now() + 50s;
+  EXPECT_EQ(write_until(own), own);
+}
+
+TEST(Limits, NoMethodBeginsWhatHasToBeOverAlready) {
+  Api api;
+  const User alice = api.create("alice");
+  const auto writes = api.node.writes();
+  for (const auto& method : service::methods()) {
+    if (method.kind != service::MethodKind::unary) {
+      continue;
+    }
+    const auto refused = api.begin(method.service, method.name, "", alice.authorization(),
+                                   std::chrono::steady_clock::now() - 1ms)
+                             .get();
+    ASSERT_FALSE(refused) << method.name;
+    EXPECT_EQ(refused.error().code, base::Code::deadline_exceeded) << method.name;
+    EXPECT_EQ(refused.error().outcome, base::Outcome::refused) << method.name;
+    EXPECT_EQ(refused.error().reason, "DEADLINE_EXCEEDED") << method.name;
+  }
+  EXPECT_EQ(api.node.writes(), writes);
 }
 
 TEST(Limits, BytesThatAreNoProtobufAreRefusedByEveryMethod) {

@@ -2,9 +2,14 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <memory>
+#include <utility>
 #include <vector>
 
+#include "base/limits.h"
+#include "service/answer.h"
 #include "service/error_codec.h"
+#include "service/outbox.h"
 #include "tests/service/api.h"
 
 namespace parley::test {
@@ -37,6 +42,115 @@ TEST(Overload, CallsInFlightAreBounded) {
   }
   EXPECT_TRUE(
       api.raw("parley.v1.AccountService", "GetAccount", request.SerializeAsString(), alice.authorization()));
+}
+
+// What never fits is not told to try again.
+TEST(Overload, WhatIsTooLargeHearsSoAlsoWhereMuchIsUnderWay) {
+  auto options = quick_options();
+  options.max_request_bytes_in_flight = 1'000;
+  const Api api(options);
+  const auto too_large =
+      api.raw("parley.v1.MessageService", "SendMessage", std::string(base::kMaxRequestBytes + 1, 'x'));
+  ASSERT_FALSE(too_large);
+  EXPECT_EQ(too_large.error().reason, "REQUEST_TOO_LARGE");
+  const auto too_much = api.raw("parley.v1.MessageService", "SendMessage", std::string(2'000, 'x'));
+  ASSERT_FALSE(too_much);
+  EXPECT_EQ(too_much.error().reason, "OVERLOADED");
+}
+
+// Answers that nobody takes off the hands of whoever carries them.
+class HeldAnswers : public ::testing::Test {
+ protected:
+  static constexpr std::size_t kMaxBytes = 400'000;
+  static service::ServiceOptions options() {
+    auto options = quick_options();
+    options.max_answer_bytes_in_flight = kMaxBytes;
+    return options;
+  }
+
+  template <class Request>
+  void hold(const Request& request) {
+    api_.service->call(*service::find_method(Api::service_of<Request>(), Api::method_of<Request>()),
+                       request.SerializeAsString(), {.authorization = alice_.authorization()},
+                       [this](base::Result<service::Answer> answer) { held_.push_back(std::move(answer)); });
+  }
+  [[nodiscard]] std::size_t used_bytes() const { return api_.service->load().answer_bytes_in_flight; }
+
+  Api api_{options()};
+  const User alice_ = api_.create("alice");
+  std::vector<base::Result<service::Answer>> held_;
+};
+
+TEST_F(HeldAnswers, AReadWithoutRoomIsRefusedAndAWriteIsAnswered) {
+  const std::string body(base::kMaxBodyBytes, 'x');
+  for (int i = 0; i < 5; ++i) {
+    (void)api_.send(alice_, "alice", body);
+  }
+  EXPECT_EQ(used_bytes(), 0U) << "what was taken no longer counts";
+  for (int i = 0; i < 4; ++i) {
+    hold(v1::ListMessagesRequest());
+  }
+  ASSERT_EQ(held_.size(), 4U);
+  EXPECT_TRUE(held_[2]);
+  ASSERT_FALSE(held_[3]) << "four pages of 82 KB are beyond three quarters";
+  EXPECT_EQ(held_[3].error().code, base::Code::resource_exhausted);
+  EXPECT_EQ(held_[3].error().reason, "OVERLOADED");
+  EXPECT_EQ(held_[3].error().outcome, base::Outcome::refused);
+  EXPECT_TRUE(api_.call<v1::GetUnreadCountsResponse>(v1::GetUnreadCountsRequest(), alice_.authorization()))
+      << "small ones have the last quarter";
+  v1::SendMessageRequest send;
+  send.set_recipient("alice");
+  send.set_body(body);
+  while (used_bytes() < kMaxBytes) {
+    hold(send);
+    ASSERT_TRUE(held_.back()) << "it was done";
+  }
+  EXPECT_GT(used_bytes(), kMaxBytes) << "whatever its answer takes";
+  const auto writes = api_.node.writes();
+  const auto refused = api_.call<v1::SendMessageResponse>(send, alice_.authorization());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason, "OVERLOADED");
+  EXPECT_EQ(refused.error().outcome, base::Outcome::refused);
+  EXPECT_EQ(api_.node.writes(), writes) << "nor was it begun";
+  held_.clear();
+  EXPECT_EQ(used_bytes(), 0U);
+  EXPECT_TRUE(api_.call<v1::SendMessageResponse>(send, alice_.authorization()));
+}
+
+TEST(Outbox, WhoHoldsMuchIsCutOffAndTheOthersAreNot) {
+  constexpr std::size_t kMaxBytes = 4UL * 1024 * 1024;
+  const auto budget = std::make_shared<service::AnswerBudget>(kMaxBytes);
+  const auto open = [&] {
+    auto outbox = std::make_unique<service::Outbox>(1'000'000, kMaxBytes, [] {});
+    outbox->use_budget(budget);
+    return outbox;
+  };
+  std::vector<std::unique_ptr<service::Outbox>> unread;
+  std::size_t last_bytes = kMaxBytes;
+  for (int i = 0; i < 40; ++i) {
+    unread.push_back(open());
+    const auto before = budget->used_bytes();
+    while (unread.back()->send(std::string(1'000, 'x'))) {
+    }
+    const auto bytes = budget->used_bytes() - before;
+    EXPECT_LE(bytes, last_bytes) << "the fuller it is, the less one may hold";
+    last_bytes = bytes;
+  }
+  EXPECT_LT(budget->used_bytes(), kMaxBytes);
+  const auto reading = open();
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(reading->send(std::string(1'000, 'x'))) << "whoever reads is served";
+    EXPECT_TRUE(reading->next().message);
+  }
+  unread.front()->finish(base::refused(base::Code::resource_exhausted, "STREAM_TOO_SLOW", "Too slow."));
+  auto taken = unread.back()->next().message;
+  ASSERT_TRUE(taken);
+  for (const auto& outbox : unread) {
+    outbox->close();
+  }
+  EXPECT_EQ(budget->used_bytes(), taken->charge.bytes()) << "until it is written";
+  taken.reset();
+  EXPECT_EQ(budget->used_bytes(), 0U);
 }
 
 TEST(Overload, WaitingPasswordsAreBounded) {
