@@ -1,11 +1,19 @@
 #include "client/client.h"
 
+#include <google/protobuf/message_lite.h>
+
 #include <algorithm>
 #include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <random>
+#include <string>
 #include <utility>
 
 #include "base/ensure.h"
+#include "base/limits.h"
+#include "base/uuid7.h"
 #include "client/client_impl.h"
 #include "client/grpc_error.h"
 
@@ -14,7 +22,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
-using std::chrono::system_clock;
 
 constexpr milliseconds kFirstPause{50};
 constexpr milliseconds kMostPause{500};
@@ -27,10 +34,18 @@ base::Error no_connection(const std::string& server) {
   return base::refused(base::Code::unavailable, "NO_CONNECTION", "cannot connect to " + server);
 }
 
-// gRPC's deadlines are on the system's clock; ours are not, since that one may jump.
-system_clock::time_point to_system(steady_clock::time_point deadline) {
-  return system_clock::now() +
-         std::chrono::duration_cast<system_clock::duration>(deadline - steady_clock::now());
+// What no node takes is not sent, so it is certain that nothing happened. If gRPC refused it there, its error
+// would not tell: it says the same of an answer that is too large to be taken.
+std::optional<base::Error> refusal_of_size(const google::protobuf::MessageLite& request) {
+  const std::size_t size_bytes = request.ByteSizeLong();
+  if (size_bytes <= base::kMaxRequestBytes) {
+    return std::nullopt;
+  }
+  auto error = base::refused(base::Code::invalid_argument, "REQUEST_TOO_LARGE",
+                             "The request has " + std::to_string(size_bytes) + " bytes; at most " +
+                                 std::to_string(base::kMaxRequestBytes) + " (1 MiB) are allowed.");
+  error.limit = std::to_string(base::kMaxRequestBytes) + " bytes";
+  return error;
 }
 
 template <class Message>
@@ -112,8 +127,7 @@ std::optional<AttemptError> Client::Impl::attempt(Attempts& attempts, const Call
   ++attempts.made;
   const auto now = steady_clock::now();
   const Connection& connection = *connections_[server];
-  const Connected connected =
-      connection.connect(to_system(std::min(attempts.deadline, now + options_.connect_timeout)));
+  const Connected connected = connection.connect(std::min(attempts.deadline, now + options_.connect_timeout));
   if (connected == Connected::refused) {
     note_refusal(attempts, server);
   } else {
@@ -126,7 +140,7 @@ std::optional<AttemptError> Client::Impl::attempt(Attempts& attempts, const Call
     return AttemptError{.error = no_connection(connection.name()), .reached = Reached::no};
   }
   grpc::ClientContext context;
-  context.set_deadline(to_system(std::min(attempts.deadline, now + longest)));
+  context.set_deadline(to_grpc_deadline(std::min(attempts.deadline, now + longest)));
   authorize(context);
   const std::stop_callback cancel(call.stop, [&context] { context.TryCancel(); });
   const grpc::Status status = send(connection, context);
@@ -204,16 +218,23 @@ template <class Request, class Response>
 WriteOutcome<Response> Client::Impl::write(Request request, const CallOptions& call,
                                            grpc::Status (*method)(const Connection&, grpc::ClientContext&,
                                                                   const Request&, Response*)) {
-  bool id_is_ours = false;
+  std::optional<std::int64_t> own_id_unix_ms;
   std::string request_id;
   if constexpr (HasRequestId<Request>) {
-    id_is_ours = request.request_id().empty();
-    if (id_is_ours) {
+    if (request.request_id().empty()) {
       request.set_request_id(request_ids_.make());
+      own_id_unix_ms = base::parse_request_id(request.request_id())->unix_ms();
     }
     request_id = request.request_id();
   }
-  WriteProgress progress(call.unknown_before, id_is_ours);
+  if (auto refusal = refusal_of_size(request)) {
+    if (!call.unknown_before) {
+      return Refused{*std::move(refusal)};
+    }
+    refusal->outcome = base::Outcome::unknown;  // of this request_id, which was used before
+    return Unknown{.error = *std::move(refusal), .request_id = request_id};
+  }
+  WriteProgress progress(call.unknown_before, own_id_unix_ms);
   Attempts attempts = begin(call);
   while (true) {
     Response response;
@@ -251,6 +272,9 @@ template <class Request, class Response>
 base::Result<Response> Client::Impl::read(const Request& request, const CallOptions& call,
                                           grpc::Status (*method)(const Connection&, grpc::ClientContext&,
                                                                  const Request&, Response*)) {
+  if (auto refusal = refusal_of_size(request)) {
+    return std::unexpected(*std::move(refusal));
+  }
   Attempts attempts = begin(call);
   while (true) {
     Response response;

@@ -30,6 +30,12 @@ grpc::ChannelArguments channel_arguments(Keepalive keepalive) {
 
 }  // namespace
 
+gpr_timespec to_grpc_deadline(std::chrono::steady_clock::time_point deadline) {
+  const auto left =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - std::chrono::steady_clock::now());
+  return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(left.count(), GPR_TIMESPAN));
+}
+
 Connection::Connection(const base::Address& address, Keepalive keepalive)
     : name_(base::to_string(address)),
       channel_(
@@ -38,15 +44,16 @@ Connection::Connection(const base::Address& address, Keepalive keepalive)
       messages_(v1::MessageService::NewStub(channel_)),
       cluster_(v1::ClusterService::NewStub(channel_)) {}
 
-Connected Connection::connect(std::chrono::system_clock::time_point deadline) const {
+Connected Connection::connect(std::chrono::steady_clock::time_point deadline) const {
   grpc_connectivity_state state = channel_->GetState(true);
   // An old failure says nothing about now: the server may have come back while the channel waits. gRPC goes
   // on calling it a failure while it dials again, and also when that is refused at once, so only a success
   // can be waited for, and not for long: the channel goes on dialling, and a later call finds it ready.
   if (state == GRPC_CHANNEL_TRANSIENT_FAILURE) {
     grpc::experimental::ChannelResetConnectionBackoff(channel_.get());
-    if (!channel_->WaitForStateChange(state,
-                                      std::min(deadline, std::chrono::system_clock::now() + kSecondChance))) {
+    const auto until = std::min<std::chrono::steady_clock::time_point>(
+        deadline, std::chrono::steady_clock::now() + kSecondChance);
+    if (!channel_->WaitForStateChange(state, to_grpc_deadline(until))) {
       return Connected::refused;
     }
     state = channel_->GetState(true);
@@ -55,7 +62,7 @@ Connected Connection::connect(std::chrono::system_clock::time_point deadline) co
     if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || state == GRPC_CHANNEL_SHUTDOWN) {
       return Connected::refused;
     }
-    if (!channel_->WaitForStateChange(state, deadline)) {
+    if (!channel_->WaitForStateChange(state, to_grpc_deadline(deadline))) {
       return Connected::no;
     }
     state = channel_->GetState(true);

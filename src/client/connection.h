@@ -1,6 +1,7 @@
 // Connection (private): one server's channel and stubs. Owned by: a client. Any thread.
 #pragma once
 
+#include <grpc/support/time.h>
 #include <grpcpp/channel.h>
 
 #include <chrono>
@@ -24,12 +25,15 @@ enum class Connected : std::uint8_t {
   no,       // nothing was heard in time
 };
 
+// For gRPC, which would take the wall clock's time as well: that one may jump while somebody waits.
+[[nodiscard]] gpr_timespec to_grpc_deadline(std::chrono::steady_clock::time_point deadline);
+
 class Connection {
  public:
   Connection(const base::Address& address, Keepalive keepalive);
 
   // Waits until the channel is ready. Otherwise nothing that was to be sent was sent.
-  [[nodiscard]] Connected connect(std::chrono::system_clock::time_point deadline) const;
+  [[nodiscard]] Connected connect(std::chrono::steady_clock::time_point deadline) const;
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] v1::AccountService::Stub& accounts() const { return *accounts_; }

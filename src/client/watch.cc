@@ -20,7 +20,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
-using std::chrono::system_clock;
 
 constexpr milliseconds kFirstReconnectPause{50};
 constexpr milliseconds kMostReconnectPause{1'000};
@@ -89,11 +88,9 @@ class Stream {
   bool take(milliseconds limit) {
     const auto silent_at = steady_clock::now() + limit;
     while (true) {
-      const auto left = std::min(silent_at, probe_.due()) - steady_clock::now();
       void* tag = nullptr;
       bool ok = false;
-      const auto next = queue_.AsyncNext(
-          &tag, &ok, system_clock::now() + std::chrono::duration_cast<system_clock::duration>(left));
+      const auto next = queue_.AsyncNext(&tag, &ok, to_grpc_deadline(std::min(silent_at, probe_.due())));
       const auto now = steady_clock::now();
       if (next == grpc::CompletionQueue::GOT_EVENT && tag == &probe_) {
         better_ = probe_.on_answer(now);
@@ -190,7 +187,7 @@ class Watch::Impl {
   // Serves one stream to its end, and says why it ended.
   AttemptError serve(std::size_t server, const std::stop_token& stop) {
     const Connection& connection = client_.connection(server);
-    if (connection.connect(system_clock::now() + client_.options().connect_timeout) != Connected::yes) {
+    if (connection.connect(steady_clock::now() + client_.options().connect_timeout) != Connected::yes) {
       client_.note(server, false);
       return {.error = base::refused(base::Code::unavailable, "NO_CONNECTION",
                                      "cannot connect to " + connection.name()),

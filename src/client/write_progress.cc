@@ -1,5 +1,7 @@
 #include "client/write_progress.h"
 
+#include "base/limits.h"
+
 namespace parley::client {
 
 bool is_worth_another_attempt(const AttemptError& attempt) {
@@ -22,8 +24,25 @@ bool is_worth_another_attempt(const AttemptError& attempt) {
   }
 }
 
+// This call made the id a moment ago, by a clock that is far behind, and the log refused it as forgotten. No
+// attempt of this call can have happened before; but the node that answers may have sent the write twice, as
+// at a change of leader. Had the first been executed, its result was found now, since it is looked for before
+// anything is refused, and kept for 24 hours of cluster time. Only in the moment in which the results reach
+// their limit can one whose id is older than all others be forgotten at once: a node that has sent a write
+// twice tells no position then.
+bool WriteProgress::was_too_old_when_made(const base::Error& error) const {
+  return own_id_unix_ms_ && error.reason == "REQUEST_ID_FORGOTTEN" && error.is_final() &&
+         *own_id_unix_ms_ < error.server_time_unix_ms - base::kResultLifetime_ms;
+}
+
 Next WriteProgress::on_error(const AttemptError& attempt) {
   const base::Error& error = attempt.error;
+  if (!unknown_ && may_change_id() && was_too_old_when_made(error)) {
+    error_ = error;
+    error_.outcome = base::Outcome::refused;
+    id_was_changed_ = true;
+    return Next::again_with_new_id;
+  }
   if (error.is_final() && error.outcome == base::Outcome::refused) {
     unknown_ = false;
     error_ = error;
@@ -41,7 +60,7 @@ Next WriteProgress::on_error(const AttemptError& attempt) {
   const bool clock_was_wrong =
       error.code == base::Code::failed_precondition && error.server_time_unix_ms != 0;
   if (clock_was_wrong) {
-    if (unknown_ || !may_change_id_ || id_was_changed_) {
+    if (unknown_ || !may_change_id()) {
       return Next::stop;
     }
     id_was_changed_ = true;

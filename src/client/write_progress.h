@@ -1,10 +1,11 @@
 // WriteProgress: what is known about a write after some attempts with the same request_id (rule 6).
 // Invariants: (1) once one attempt is unknown, only an error with a position, or success, makes the outcome
-// known; (2) a new request_id is made only while the outcome of the old one is "refused".
+// known; (2) a new request_id is made only where it is certain that nothing happened under the old one.
 // Owned by: one call of a client. Knows no network and no clock.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "client/attempt.h"
 
@@ -19,9 +20,10 @@ enum class Next : std::uint8_t {
 class WriteProgress {
  public:
   // `unknown_before`: an earlier call with this request_id ended as unknown.
-  // `may_change_id`: the request_id was made by the client itself, so it may make another.
-  WriteProgress(bool unknown_before, bool may_change_id)
-      : unknown_(unknown_before), may_change_id_(may_change_id) {}
+  // `own_id_unix_ms`: when the request_id was made, as it says itself, if this call made it and so may make
+  // another. Nothing: it is the caller's.
+  WriteProgress(bool unknown_before, std::optional<std::int64_t> own_id_unix_ms)
+      : unknown_(unknown_before), own_id_unix_ms_(own_id_unix_ms) {}
 
   [[nodiscard]] Next on_error(const AttemptError& attempt);
 
@@ -30,8 +32,11 @@ class WriteProgress {
   [[nodiscard]] const base::Error& error() const { return error_; }
 
  private:
+  [[nodiscard]] bool may_change_id() const { return own_id_unix_ms_ && !id_was_changed_; }
+  [[nodiscard]] bool was_too_old_when_made(const base::Error& error) const;
+
   bool unknown_;
-  bool may_change_id_;
+  std::optional<std::int64_t> own_id_unix_ms_;
   bool id_was_changed_ = false;
   base::Error error_;
 };

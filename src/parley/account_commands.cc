@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "parley/app.h"
+#include "parley/input.h"
 #include "parley/terminal_text.h"
 
 namespace parley::cli {
@@ -19,9 +20,12 @@ ExitCode register_account(Session& session, const std::string& name, const std::
   if (const auto can = session.can_remember(); !can) {
     return session.fail_usage(can.error());
   }
+  if (const auto good = check_name(name); !good) {
+    return session.fail(good.error());
+  }
   const auto password = read_new_password(session.password_from(), "New password: ");
   if (!password) {
-    return session.fail_usage(password.error());
+    return session.fail(password.error());
   }
   v1::CreateAccountRequest request;
   request.set_name(name);
@@ -47,9 +51,12 @@ ExitCode log_in(Session& session, const std::string& name) {
   if (const auto can = session.can_remember(); !can) {
     return session.fail_usage(can.error());
   }
+  if (const auto good = check_name(name); !good) {
+    return session.fail(good.error());
+  }
   const auto password = read_password(session.password_from(), "Password: ");
   if (!password) {
-    return session.fail_usage(password.error());
+    return session.fail(password.error());
   }
   v1::LogInRequest request;
   request.set_name(name);
@@ -69,14 +76,18 @@ ExitCode log_in(Session& session, const std::string& name) {
   return code;
 }
 
-ExitCode log_out(Session& session) {
+ExitCode log_out(Session& session, const std::string& request_id) {
   if (!session.is_logged_in()) {
     return ExitCode::refused;
   }
+  v1::LogOutRequest request;
+  request.set_request_id(request_id);
   client::WriteOutcome<v1::LogOutResponse> outcome;
   {
     Progress progress("logging out");
-    outcome = session.client().log_out({}, session.call(progress));
+    auto call = session.call(progress);
+    call.unknown_before = !request_id.empty();
+    outcome = session.client().log_out(request, call);
   }
   const ExitCode code = session.finish(outcome, [](const v1::LogOutResponse&) { print_line("logged out"); });
   // A session that has ended already is no use either.
@@ -92,11 +103,11 @@ ExitCode change_password(Session& session, const std::string& request_id) {
   }
   const auto old_password = read_password(session.password_from(), "Present password: ");
   if (!old_password) {
-    return session.fail_usage(old_password.error());
+    return session.fail(old_password.error());
   }
   const auto new_password = read_new_password(session.password_from(), "New password: ");
   if (!new_password) {
-    return session.fail_usage(new_password.error());
+    return session.fail(new_password.error());
   }
   v1::ChangePasswordRequest request;
   request.set_password(*old_password);
@@ -105,10 +116,11 @@ ExitCode change_password(Session& session, const std::string& request_id) {
   Progress progress("changing the password");
   auto call = session.call(progress);
   call.unknown_before = !request_id.empty();
-  return session.finish(session.client().change_password(request, call),
-                        [](const v1::ChangePasswordResponse&) {
-                          print_line("password changed; other sessions of this account have ended");
-                        });
+  const auto outcome = session.client().change_password(request, call);
+  progress.end();
+  return session.finish(outcome, [](const v1::ChangePasswordResponse&) {
+    print_line("password changed; other sessions of this account have ended");
+  });
 }
 
 ExitCode delete_account(Session& session, const std::string& request_id) {
@@ -119,19 +131,20 @@ ExitCode delete_account(Session& session, const std::string& request_id) {
       session.password_from(),
       fmt::format("Password of {}, to delete the account for good: ", session.profile().account));
   if (!password) {
-    return session.fail_usage(password.error());
+    return session.fail(password.error());
   }
   v1::DeleteAccountRequest request;
   request.set_password(*password);
   request.set_request_id(request_id);
-  ExitCode code = ExitCode::done;
+  client::WriteOutcome<v1::DeleteAccountResponse> outcome;
   {
     Progress progress("deleting the account");
     auto call = session.call(progress);
     call.unknown_before = !request_id.empty();
-    code = session.finish(session.client().delete_account(request, call),
-                          [](const v1::DeleteAccountResponse&) { print_line("account deleted"); });
+    outcome = session.client().delete_account(request, call);
   }
+  const ExitCode code =
+      session.finish(outcome, [](const v1::DeleteAccountResponse&) { print_line("account deleted"); });
   return code == ExitCode::done && !session.forget() ? ExitCode::refused : code;
 }
 
@@ -145,6 +158,9 @@ ExitCode list_users(Session& session, const UsersOptions& options) {
   if (!session.is_logged_in()) {
     return ExitCode::refused;
   }
+  if (const auto good = check_pattern(options.pattern); !good) {
+    return session.fail(good.error());
+  }
   std::uint64_t shown = 0;
   v1::ListAccountsRequest request;
   request.set_pattern(options.pattern);
@@ -156,15 +172,18 @@ ExitCode list_users(Session& session, const UsersOptions& options) {
     request.set_page_size(static_cast<std::int32_t>(wanted));
     const auto page = session.client().list_accounts(request, session.call(progress));
     if (!page) {
+      progress.end();
       return session.fail(page.error());
     }
-    for (const v1::Account& account : page->accounts()) {
-      print_line(session.json() ? to_json(account) : terminal_line(account.name()));
-      ++shown;
-    }
-    if (options.stale && request.page_token().empty()) {
-      print_age(page->as_of(), session.json());
-    }
+    progress.above([&] {
+      for (const v1::Account& account : page->accounts()) {
+        print_line(session.json() ? to_json(account) : terminal_line(account.name()));
+        ++shown;
+      }
+      if (options.stale && request.page_token().empty()) {
+        print_age(page->as_of(), session.json());
+      }
+    });
     progress.set(fmt::format("listing accounts: {}", shown));
     request.set_page_token(page->next_page_token());
   } while (!request.page_token().empty() && (options.limit == 0 || shown < options.limit));
@@ -179,7 +198,7 @@ void add_account_commands(CLI::App& app, Chosen& chosen) {
 
   CLI::App& create =
       add_command(app, "register", "Make an account, and log in with it", "parley register ann");
-  create.add_option("NAME", *name, "1 to 32 of a-z 0-9 . _ -")->required();
+  create.add_option("NAME", *name, "1 to 32 of a-z 0-9 . _ -")->required()->type_name("");
   add_request_id(create, *request_id);
   create.callback([&chosen, name, request_id] {
     chosen.run = [name, request_id](Session& session) {
@@ -189,12 +208,15 @@ void add_account_commands(CLI::App& app, Chosen& chosen) {
 
   CLI::App& login = add_command(app, "login", "Open a session, and keep it in the profile",
                                 "parley --servers 127.0.0.1:7700,127.0.0.1:7710 login ann");
-  login.add_option("NAME", *name, "The account")->required();
+  login.add_option("NAME", *name, "The account")->required()->type_name("");
   login.callback(
       [&chosen, name] { chosen.run = [name](Session& session) { return log_in(session, *name); }; });
 
   CLI::App& logout = add_command(app, "logout", "End this profile's session", "parley logout");
-  logout.callback([&chosen] { chosen.run = log_out; });
+  add_request_id(logout, *request_id);
+  logout.callback([&chosen, request_id] {
+    chosen.run = [request_id](Session& session) { return log_out(session, *request_id); };
+  });
 
   CLI::App& passwd = add_command(app, "passwd", "Change the password; other sessions end",
                                  "printf '%s\\n' \"$old\" \"$new\" | parley passwd --password-stdin");
@@ -203,8 +225,9 @@ void add_account_commands(CLI::App& app, Chosen& chosen) {
     chosen.run = [request_id](Session& session) { return change_password(session, *request_id); };
   });
 
-  CLI::App& remove = add_command(app, "delete-account", "Delete the account and everything it received",
-                                 "parley delete-account");
+  CLI::App& remove =
+      add_command(app, "delete-account", "Delete the account, and everything it received, for good",
+                  "parley delete-account");
   add_request_id(remove, *request_id);
   remove.callback([&chosen, request_id] {
     chosen.run = [request_id](Session& session) { return delete_account(session, *request_id); };
@@ -212,9 +235,13 @@ void add_account_commands(CLI::App& app, Chosen& chosen) {
 
   const auto users = std::make_shared<UsersOptions>();
   CLI::App& list = add_command(app, "users", "List accounts by name", "parley users 'a*' --limit 20");
-  list.add_option("PATTERN", users->pattern, "A glob: * ? [...]")->capture_default_str();
-  list.add_option("--limit", users->limit, "At most so many (default: all)");
-  list.add_flag("--stale", users->stale, "From what the node has, without asking the others");
+  list.add_option("PATTERN", users->pattern, "A glob of at most 64 characters: * ? [...] (default: all)")
+      ->type_name("");
+  list.add_option("--limit", users->limit, "At most so many (default: all)")
+      ->check(CLI::Validator(count_trouble, ""))
+      ->type_name("N");
+  list.add_flag("--stale", users->stale,
+                "From what the node has, without asking the others; says how old it is");
   list.callback(
       [&chosen, users] { chosen.run = [users](Session& session) { return list_users(session, *users); }; });
 }

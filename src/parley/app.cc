@@ -1,9 +1,19 @@
 #include "parley/app.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string_view>
 
 #include "base/address.h"
 #include "base/uuid7.h"
+#include "parley/library_logs.h"
+#include "parley/output.h"
 #include "parley/terminal_text.h"
 
 namespace parley::cli {
@@ -24,22 +34,55 @@ void add_settings(CLI::App& app, Settings& settings) {
                  "Nodes to talk to, any of them will do; kept at login (default 127.0.0.1:7700)")
       ->delimiter(',')
       ->check(CLI::Validator(address_trouble, ""))
-      ->type_name("HOST:PORT,...");
+      ->type_name("HOST:PORT,...")
+      ->allow_extra_args(false);
   app.add_option("--profile", settings.profile, "Which session: for several accounts side by side")
       ->check(CLI::Validator(profile_trouble, ""))
       ->type_name("NAME")
       ->capture_default_str();
   app.add_option("--timeout", settings.timeout_s, "Seconds until a command gives up, and says so")
-      ->check(CLI::Range(0.001, 86'400.0).description(""))
+      ->check(CLI::Validator([](const std::string& text) { return number_trouble(text, 0.001, 86'400); }, ""))
       ->type_name("SECONDS")
       ->capture_default_str();
   app.add_flag("--json", settings.json,
-               "Print the API's messages as JSON; one object a line for lists and streams");
+               "Print the API's messages as JSON, errors too; one object a line for lists and streams");
   app.add_flag("--password-stdin", settings.password_stdin, "Read passwords from standard input, one a line");
 }
 
+std::string whole_number_trouble(std::string_view text, std::int64_t least) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  std::int64_t number = 0;
+  const auto [end, errc] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool is_one = errc == std::errc() && end == text.data() + text.size() && number >= least;
+  return is_one && text == std::to_string(number)
+             ? std::string()
+             : fmt::format("\"{}\" is no whole number from {} to {}", text, least, kMost);
+}
+
+// Looked for by hand: what cannot be parsed has to be told as JSON too.
+bool wants_json(std::span<char* const> words) {
+  for (const std::string_view word : words) {
+    if (word == "--") {
+      return false;
+    }
+    if (word == "--json" || word == "--json=true") {
+      return true;
+    }
+  }
+  return false;
+}
+
+// What CLI11 says of an option's values, in words that need no knowledge of it.
+std::string mismatch(const std::string& what) {
+  const std::string option = what.substr(0, what.find(':'));
+  if (what.ends_with(" missing")) {
+    return option + " needs a value";
+  }
+  return what.contains("At Most") ? option + " is given more than once" : what;
+}
+
 // CLI11 says that a subcommand is required, also where one was meant that does not exist.
-std::string usage_trouble(const CLI::App* app, const CLI::Error& error) {
+std::string usage_trouble(const CLI::App* app, const CLI::Error& error, bool as_json) {
   std::string name = app->get_name();
   const CLI::App* where = app;
   while (!where->get_subcommands().empty()) {
@@ -50,9 +93,15 @@ std::string usage_trouble(const CLI::App* app, const CLI::Error& error) {
   if (where->get_require_subcommand_min() > 0 && error.get_name() == "RequiredError") {
     const auto words = app->remaining(true);
     what = words.empty() ? "no command was given" : "there is no command \"" + words.front() + "\"";
+  } else if (error.get_name() == "ArgumentMismatch") {
+    what = mismatch(what);
   }
-  const std::string hint = where == app ? " --help tells more" : " --help and " + name + " --help tell more";
-  return "parley: " + terminal_line(what) + "\n" + app->get_name() + hint + "\n";
+  const std::string hint =
+      app->get_name() + (where == app ? " --help tells more" : " --help and " + name + " --help tell more");
+  if (as_json) {
+    return to_json(usage_error(what + "; " + hint)) + "\n";
+  }
+  return "parley: " + terminal_line(what) + "\n" + hint + "\n";
 }
 
 }  // namespace
@@ -60,6 +109,18 @@ std::string usage_trouble(const CLI::App* app, const CLI::Error& error) {
 std::string address_trouble(std::string& text) {
   const auto address = base::parse_address(text);
   return address ? std::string() : address.error();
+}
+
+std::string count_trouble(std::string& text) { return whole_number_trouble(text, 1); }
+std::string position_trouble(std::string& text) { return whole_number_trouble(text, 0); }
+
+std::string number_trouble(const std::string& text, double least, double most) {
+  double number = 0;
+  const auto [end, errc] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool is_one = errc == std::errc() && end == text.data() + text.size() && std::isfinite(number);
+  return is_one && number >= least && number <= most
+             ? std::string()
+             : fmt::format("\"{}\" is no number from {} to {}", text, least, most);
 }
 
 CLI::App& add_command(CLI::App& app, const std::string& name, const std::string& what,
@@ -79,11 +140,16 @@ void add_request_id(CLI::App& command, std::string& request_id) {
 }
 
 ExitCode run(int argc, char** argv) {
+  silence_libraries();
+  const bool as_json = wants_json({argv, static_cast<std::size_t>(argc)});
   CLI::App app("Chat that survives: talks to any living node of a Parley cluster.", "parley");
   app.set_version_flag("--version", "parley " PARLEY_VERSION);
   app.require_subcommand(1);
-  app.failure_message(usage_trouble);
+  app.failure_message([as_json](const CLI::App* failed, const CLI::Error& error) {
+    return usage_trouble(failed, error, as_json);
+  });
   app.footer(
+      "Results go to standard output, trouble to standard error.\n"
       "Exit codes: 0 done, 1 refused, 2 usage, 3 unavailable, 4 outcome unknown.\n"
       "`parley COMMAND --help` tells more about one command.");
   Chosen chosen;
@@ -102,7 +168,7 @@ ExitCode run(int argc, char** argv) {
   }
   auto session = Session::open(chosen.settings);
   if (!session) {
-    print_trouble(session.error());
+    print_error(session.error(), chosen.settings.json);
     return ExitCode::refused;
   }
   return chosen.run(*session);

@@ -36,6 +36,12 @@ void add_request_id(CLI::App& command, std::string& request_id);
 
 // For CLI11's check(): what is wrong with HOST:PORT, or nothing.
 [[nodiscard]] std::string address_trouble(std::string& text);
+// The same, of a whole number from 1 on, or from 0 on, to the greatest position there is. CLI11 itself takes
+// -1 and 010 for numbers, and not for those that they look like.
+[[nodiscard]] std::string count_trouble(std::string& text);
+[[nodiscard]] std::string position_trouble(std::string& text);
+// Of a number with or without a fraction.
+[[nodiscard]] std::string number_trouble(const std::string& text, double least, double most);
 
 // The program.
 [[nodiscard]] ExitCode run(int argc, char** argv);

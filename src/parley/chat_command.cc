@@ -14,6 +14,7 @@
 #include "parley/app.h"
 #include "parley/chat_log.h"
 #include "parley/chat_sender.h"
+#include "parley/input.h"
 #include "parley/line_editor.h"
 #include "parley/mailbox.h"
 #include "parley/signals.h"
@@ -27,9 +28,13 @@ constexpr std::size_t kQuotedChars = 40;
 
 // The beginning of a message, to tell which one is meant.
 std::string quote(const std::string& body) {
-  const std::string line = terminal_line(body);
-  return line.size() <= kQuotedChars ? "\"" + line + "\""
-                                     : "\"" + terminal_line(body.substr(0, kQuotedChars)) + "...\"";
+  std::size_t length = std::min(body.size(), kQuotedChars);
+  // Never half a character.
+  while (length > 0 && length < body.size() && (static_cast<unsigned char>(body[length]) & 0xc0U) == 0x80) {
+    --length;
+  }
+  return fmt::format("\"{}{}\"", terminal_line(std::string_view(body).substr(0, length)),
+                     length < body.size() ? "..." : "");
 }
 
 class Chat final : public client::WatchHandler {
@@ -37,7 +42,7 @@ class Chat final : public client::WatchHandler {
   Chat(Session& session, ChatParties parties)
       : session_(session),
         log_(std::move(parties)),
-        editor_(session.profile().account + "> ",
+        editor_(terminal_line(session.profile().account) + "> ",
                 [this](std::optional<std::string> line) { entered(std::move(line)); }),
         sender_(std::make_unique<ChatSender>(session.client(), log_.parties(), mailbox_, callbacks())) {}
 
@@ -175,6 +180,10 @@ class Chat final : public client::WatchHandler {
     } else {
       const auto& unknown = std::get<client::Unknown>(outcome);
       show(fmt::format("!! UNKNOWN whether it was sent: {}: {}", quote(body), describe(unknown.error)));
+      show(
+          fmt::format("   this with the same text asks again, and never sends it twice:\n"
+                      "   parley send {} --recipient-id {} --request-id {} -- TEXT",
+                      terminal_line(log_.parties().peer), log_.parties().peer_id, unknown.request_id));
       code_ = ExitCode::unknown;
     }
   }
@@ -189,12 +198,20 @@ class Chat final : public client::WatchHandler {
           "-- /quit   leave (so does Ctrl-D)\n"
           "-- //text  sends \"/text\"");
     } else if (line->starts_with("//")) {
-      sender_->send(line->substr(1));
+      send(line->substr(1));
     } else if (line->starts_with("/")) {
       show("-- there is no command " + terminal_line(*line) + "; /help tells which there are");
     } else if (!line->empty()) {
-      sender_->send(*std::move(line));
+      send(*std::move(line));
     }
+  }
+
+  void send(std::string body) {
+    if (const auto good = check_body(body); !good) {
+      show(fmt::format("!! NOT SENT: {}: {}", quote(body), describe(good.error())));
+      return;
+    }
+    sender_->send(std::move(body));
   }
 
   Session& session_;
@@ -211,8 +228,14 @@ class Chat final : public client::WatchHandler {
 };
 
 ExitCode chat(Session& session, const std::string& name) {
+  if (session.json()) {
+    return session.fail_usage("chat is a conversation on a terminal, not JSON; scripts use send and watch");
+  }
   if (!session.is_logged_in()) {
     return ExitCode::refused;
+  }
+  if (const auto good = check_name(name); !good) {
+    return session.fail(good.error());
   }
   if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDOUT_FILENO) != 1) {
     return session.fail_usage("chat needs a terminal; scripts use send and watch");
@@ -241,7 +264,7 @@ void add_chat_command(CLI::App& app, Chosen& chosen) {
   const auto name = std::make_shared<std::string>();
   CLI::App& command =
       add_command(app, "chat", "An open conversation: type, and see what comes in", "parley chat bob");
-  command.add_option("NAME", *name, "With whom")->required();
+  command.add_option("NAME", *name, "With whom")->required()->type_name("");
   command.callback(
       [&chosen, name] { chosen.run = [name](Session& session) { return chat(session, *name); }; });
 }

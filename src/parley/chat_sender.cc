@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace parley::cli {
@@ -66,8 +67,8 @@ void ChatSender::send_now(const std::string& body, const std::stop_token& stop) 
   request.set_recipient_id(parties_.peer_id);  // never to another account that took the name (rule 17)
   request.set_body(body);
   client::CallOptions call{.timeout = kSendTimeout, .stop = stop};
-  call.on_retry = [this, body, told = false](const client::Retry& retry) mutable {
-    if (!std::exchange(told, true)) {
+  call.on_retry = [this, body, told = std::optional<base::Outcome>()](const client::Retry& retry) mutable {
+    if (std::exchange(told, retry.error.outcome) != retry.error.outcome) {
       mailbox_.post([this, body, retry] { callbacks_.on_retry(body, retry); });
     }
   };

@@ -22,7 +22,7 @@ using SendOutcome = client::WriteOutcome<v1::SendMessageResponse>;
 
 struct ChatCallbacks {
   std::function<void(const std::string& body, const SendOutcome&)> on_sent;
-  // The first time that an attempt to send this failed.
+  // An attempt to send this failed: the first one, and the first after which the outcome is another.
   std::function<void(const std::string& body, const client::Retry&)> on_retry;
   std::function<void(const base::Result<std::vector<v1::Message>>&)> on_history;  // oldest first
 };

@@ -42,11 +42,11 @@ void add_demo_command(CLI::App& app, Chosen& chosen) {
       ->capture_default_str();
   command.add_option("--pause", options->pause_s, "Seconds of calm between two of them")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.1, 3'600.0).description(""))
+      ->check(CLI::Validator([](const std::string& text) { return number_trouble(text, 0.1, 3'600); }, ""))
       ->capture_default_str();
   command.add_option("--rate", options->rate_per_s, "Messages a second, of both together")
       ->type_name("N")
-      ->check(CLI::Range(1.0, 2'000.0).description(""))
+      ->check(CLI::Validator([](const std::string& text) { return number_trouble(text, 1, 2'000); }, ""))
       ->capture_default_str();
   command.add_flag("--namespaces", options->namespaces,
                    "Each node in a network namespace with its own address, as on several machines (root)");

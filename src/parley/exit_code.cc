@@ -1,10 +1,24 @@
 #include "parley/exit_code.h"
 
+#include <utility>
+
 namespace parley::cli {
+namespace {
+
+constexpr const char* kUsageReason = "USAGE";
+
+}  // namespace
+
+base::Error usage_error(std::string what) {
+  return base::refused(base::Code::invalid_argument, kUsageReason, std::move(what));
+}
 
 ExitCode exit_code_of(const base::Error& error) {
   if (error.is_final()) {
     return ExitCode::refused;
+  }
+  if (error.reason == kUsageReason) {
+    return ExitCode::usage;
   }
   switch (error.code) {
     case base::Code::unavailable:

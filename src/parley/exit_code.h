@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "base/error.h"
 
@@ -16,7 +17,10 @@ enum class ExitCode : std::uint8_t {
   unknown = 4,      // it may have happened
 };
 
-// Of a read, or of a write whose outcome is "refused".
+// An error of the command line, or of where it is run: no node was asked.
+[[nodiscard]] base::Error usage_error(std::string what);
+
+// Of such an error, of a read, or of a write whose outcome is "refused".
 [[nodiscard]] ExitCode exit_code_of(const base::Error& error);
 
 }  // namespace parley::cli

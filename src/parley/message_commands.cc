@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "parley/app.h"
+#include "parley/input.h"
 #include "parley/terminal_text.h"
 
 namespace parley::cli {
@@ -47,19 +48,27 @@ ExitCode send(Session& session, const SendOptions& options) {
   if (!session.is_logged_in()) {
     return ExitCode::refused;
   }
+  if (const auto good = check_name(options.recipient); !good) {
+    return session.fail(good.error());
+  }
+  std::string body = body_of(options.words);
+  if (const auto good = check_body(body); !good) {
+    return session.fail(good.error());
+  }
   v1::SendMessageRequest request;
   request.set_recipient(options.recipient);
   request.set_recipient_id(options.recipient_id);
-  request.set_body(body_of(options.words));
+  request.set_body(std::move(body));
   request.set_request_id(options.request_id);
   Progress progress("sending");
   auto call = session.call(progress);
   call.unknown_before = !options.request_id.empty();
-  return session.finish(session.client().send_message(request, call),
-                        [](const v1::SendMessageResponse& answer) {
-                          print_line(fmt::format("sent [{}] to {}", answer.message().id(),
-                                                 terminal_line(answer.message().recipient())));
-                        });
+  const auto outcome = session.client().send_message(std::move(request), call);
+  progress.end();
+  return session.finish(outcome, [](const v1::SendMessageResponse& answer) {
+    print_line(
+        fmt::format("sent [{}] to {}", answer.message().id(), terminal_line(answer.message().recipient())));
+  });
 }
 
 struct ListOptions {
@@ -79,6 +88,9 @@ ExitCode list_messages(Session& session, const ListOptions& options) {
   if (!session.is_logged_in()) {
     return ExitCode::refused;
   }
+  if (const auto good = check_name(options.peer); !good) {
+    return session.fail(good.error());
+  }
   const bool turn_around = options.limit != 0 && !options.newest_first;
   v1::ListMessagesRequest request;
   request.set_peer(options.peer);
@@ -94,22 +106,26 @@ ExitCode list_messages(Session& session, const ListOptions& options) {
     request.set_page_size(static_cast<std::int32_t>(wanted));
     const auto page = session.client().list_messages(request, session.call(progress));
     if (!page) {
+      progress.end();
       return session.fail(page.error());
     }
-    for (const v1::Message& message : page->messages()) {
-      if (turn_around) {
-        kept.push_back(message);
-      } else {
-        print_message(session, message);
+    progress.above([&] {
+      for (const v1::Message& message : page->messages()) {
+        if (turn_around) {
+          kept.push_back(message);
+        } else {
+          print_message(session, message);
+        }
+        ++count;
       }
-      ++count;
-    }
-    if (options.stale && request.page_token().empty()) {
-      print_age(page->as_of(), session.json());
-    }
+      if (options.stale && request.page_token().empty()) {
+        print_age(page->as_of(), session.json());
+      }
+    });
     progress.set(fmt::format("listing messages: {}", count));
     request.set_page_token(page->next_page_token());
   } while (!request.page_token().empty() && (options.limit == 0 || count < options.limit));
+  progress.end();
   for (const v1::Message& message : std::views::reverse(kept)) {
     print_message(session, message);
   }
@@ -137,6 +153,7 @@ ExitCode mark_read(Session& session, const SetOptions& options) {
   auto call = session.call(progress);
   call.unknown_before = !options.request_id.empty();
   const auto outcome = session.client().mark_read(set_request<v1::MarkReadRequest>(options), call);
+  progress.end();
   return session.finish(outcome, [](const auto& answer) {
     print_line(fmt::format("read: {}", id_list(answer.message_ids())));
   });
@@ -151,6 +168,7 @@ ExitCode delete_messages(Session& session, const SetOptions& options) {
   call.unknown_before = !options.request_id.empty();
   const auto outcome =
       session.client().delete_messages(set_request<v1::DeleteMessagesRequest>(options), call);
+  progress.end();
   return session.finish(outcome, [](const auto& answer) {
     print_line(fmt::format("deleted: {}", id_list(answer.message_ids())));
   });
@@ -168,12 +186,14 @@ ExitCode unread(Session& session, bool stale) {
   do {
     const auto page = session.client().get_unread_counts(request, session.call(progress));
     if (!page) {
+      progress.end();
       return session.fail(page.error());
     }
     all.MergeFrom(*page);  // appends the counts; the rest is the newest page's
     request.set_page_token(page->next_page_token());
     all.clear_next_page_token();
   } while (!request.page_token().empty());
+  progress.end();
   if (session.json()) {
     print_line(to_json(all));
     return ExitCode::done;
@@ -189,7 +209,9 @@ ExitCode unread(Session& session, bool stale) {
 }
 
 void add_list_options(CLI::App& command, ListOptions& options) {
-  command.add_option("--limit", options.limit, "The newest so many (default: all)");
+  command.add_option("--limit", options.limit, "The newest so many (default: all)")
+      ->check(CLI::Validator(count_trouble, ""))
+      ->type_name("N");
   command.add_flag("--unread", options.unread, "Only what was received and not read");
   command.add_flag("--newest-first", options.newest_first, "Newest first instead of oldest first");
   command.add_flag("--stale", options.stale,
@@ -201,11 +223,21 @@ void add_list_options(CLI::App& command, ListOptions& options) {
 void add_message_commands(CLI::App& app, Chosen& chosen) {
   const auto sending = std::make_shared<SendOptions>();
   CLI::App& send_command = add_command(app, "send", "Send a message; - reads it from standard input",
-                                       "parley send bob see you at six\n  parley send bob - < letter.txt");
-  send_command.add_option("NAME", sending->recipient, "To whom")->required();
-  send_command.add_option("TEXT", sending->words, "The message, or -")->required();
-  send_command.add_option("--recipient-id", sending->recipient_id,
-                          "Only if the name still belongs to the account with this id");
+                                       "parley send bob see you at six\n"
+                                       "  parley send bob - < letter.txt\n"
+                                       "  parley send bob -- --json is an option, and here it is text");
+  send_command.add_option("NAME", sending->recipient, "To whom")->required()->type_name("");
+  send_command
+      .add_option(
+          "TEXT", sending->words,
+          "The message, 1 to 16384 bytes; - reads it from standard input; after -- nothing is an option")
+      ->required()
+      ->type_name("");
+  send_command
+      .add_option("--recipient-id", sending->recipient_id,
+                  "Only if the name still belongs to the account with this id")
+      ->check(CLI::Validator(count_trouble, ""))
+      ->type_name("ID");
   add_request_id(send_command, sending->request_id);
   send_command.callback(
       [&chosen, sending] { chosen.run = [sending](Session& session) { return send(session, *sending); }; });
@@ -219,19 +251,25 @@ void add_message_commands(CLI::App& app, Chosen& chosen) {
   inbox.callback(run_list);
   CLI::App& history = add_command(app, "history", "One conversation, both directions, oldest first",
                                   "parley history bob --limit 20");
-  history.add_option("NAME", listing->peer, "With whom")->required();
+  history.add_option("NAME", listing->peer, "With whom")->required()->type_name("");
   add_list_options(history, *listing);
   history.callback(run_list);
 
   const auto set = std::make_shared<SetOptions>();
   CLI::App& read = add_command(app, "read", "Mark messages as read", "parley read 1204 1207");
-  read.add_option("ID", set->ids, "Messages, by the ids that inbox shows")->required();
+  read.add_option("ID", set->ids, "Messages, by the ids that inbox shows, at most 1000")
+      ->required()
+      ->check(CLI::Validator(count_trouble, ""))
+      ->type_name("");
   add_request_id(read, set->request_id);
   read.callback(
       [&chosen, set] { chosen.run = [set](Session& session) { return mark_read(session, *set); }; });
   CLI::App& remove =
       add_command(app, "delete", "Delete messages from your own view", "parley delete 1204 1207");
-  remove.add_option("ID", set->ids, "Messages, by the ids that inbox and history show")->required();
+  remove.add_option("ID", set->ids, "Messages, by the ids that inbox and history show, at most 1000")
+      ->required()
+      ->check(CLI::Validator(count_trouble, ""))
+      ->type_name("");
   add_request_id(remove, set->request_id);
   remove.callback(
       [&chosen, set] { chosen.run = [set](Session& session) { return delete_messages(session, *set); }; });

@@ -136,12 +136,18 @@ ExitCode open_page(Session& session, const OpenOptions& options) {
     for (const base::Address& candidate : candidates) {
       looked += (looked.empty() ? "" : ", ") + base::to_string(candidate);
     }
-    print_trouble("no node serves its page at " + looked);
-    print_trouble("start one (parleyd, or parley demo), or say where it is with --http HOST:PORT");
+    const std::string what = "no node serves its page at " + looked;
+    const std::string hint = "start one (parleyd, or parley demo), or say where it is with --http HOST:PORT";
+    if (session.json()) {
+      print_error(base::refused(base::Code::unavailable, "NO_PAGE", what + "; " + hint), true);
+    } else {
+      print_trouble(what);
+      print_trouble(hint);
+    }
     return ExitCode::unavailable;
   }
   const std::string url = fmt::format("http://{}/", base::to_string(candidates[*found]));
-  print_line(session.json() ? fmt::format(R"({{"url":"{}"}})", url) : url);
+  print_line(session.json() ? fmt::format(R"({{"url":{}}})", json_string(url)) : url);
   if (!options.print_only && !session.json() && !open_in_browser(url)) {
     print_trouble("there is no display or no xdg-open here: open it in a browser yourself");
   }
@@ -161,7 +167,8 @@ void add_open_command(CLI::App& app, Chosen& chosen) {
                   "or ports 8080 to 8088 of the servers' machines)")
       ->delimiter(',')
       ->check(CLI::Validator(address_trouble, ""))
-      ->type_name("HOST:PORT,...");
+      ->type_name("HOST:PORT,...")
+      ->allow_extra_args(false);
   command.add_flag("--print", options->print_only, "Print its address, and open nothing");
   command.callback([&chosen, options] {
     chosen.run = [options](Session& session) { return open_page(session, *options); };

@@ -17,12 +17,6 @@ namespace {
 
 constexpr std::string_view kBodyIndent = "        ";
 
-std::string quoted(const std::string& text) {
-  google::protobuf::StringValue value;
-  value.set_value(text);
-  return to_json(value);
-}
-
 std::string local(const google::protobuf::Timestamp& time, std::string_view format) {
   const std::time_t seconds = time.seconds();
   std::tm parts{};
@@ -39,8 +33,17 @@ void print_line(std::string_view line) {
 }
 
 void print_trouble(std::string_view what) {
-  fmt::print(stderr, "parley: {}\n", what);
+  fmt::print(stderr, "parley: {}\n", terminal_line(what));
   std::fflush(stderr);
+}
+
+void print_error(const base::Error& error, bool as_json) {
+  if (as_json) {
+    fmt::print(stderr, "{}\n", to_json(error));
+    std::fflush(stderr);
+  } else {
+    print_trouble(describe(error));
+  }
 }
 
 std::string to_json(const google::protobuf::Message& message) {
@@ -67,9 +70,20 @@ std::string to_json(const base::Error& error, std::string_view request_id) {
   }
   info.set_position(error.position.value());
   const std::string again =
-      request_id.empty() ? "" : fmt::format(R"(,"requestId":{})", quoted(std::string(request_id)));
-  return fmt::format(R"({{"code":{},"message":{},"details":[{}]{}}})", quoted(base::to_string(error.code)),
-                     quoted(error.message), to_json(info), again);
+      request_id.empty() ? "" : fmt::format(R"(,"requestId":{})", json_string(request_id));
+  return fmt::format(R"({{"code":{},"message":{},"details":[{}]{}}})",
+                     json_string(base::to_string(error.code)), json_string(error.message), to_json(info),
+                     again);
+}
+
+std::string json_string(std::string_view text) {
+  google::protobuf::StringValue value;
+  value.set_value(valid_utf8(text));
+  return to_json(value);
+}
+
+std::string retry_json(std::string_view server, const base::Error& error) {
+  return fmt::format(R"({{"retry":{{"server":{},"error":{}}}}})", json_string(server), to_json(error));
 }
 
 void print_age(const v1::AsOf& as_of, bool as_json) {

@@ -15,14 +15,21 @@ namespace parley::cli {
 
 // One line on stdout, written at once.
 void print_line(std::string_view line);
-// "parley: …" on stderr.
+// "parley: …" on stderr, one line, with nothing that a terminal obeys.
 void print_trouble(std::string_view what);
+// An error on stderr: for people, or as JSON.
+void print_error(const base::Error& error, bool as_json);
 
 // The API's message as one line of JSON, empty and false fields too.
 [[nodiscard]] std::string to_json(const google::protobuf::Message& message);
 // {"code":…,"message":…,"details":[ErrorInfo]}, and where asking again is safe "requestId", by which to do
 // it.
 [[nodiscard]] std::string to_json(const base::Error& error, std::string_view request_id = {});
+
+// `text` as a JSON string, in quotes.
+[[nodiscard]] std::string json_string(std::string_view text);
+// {"retry":{"server":…,"error":{…}}}: it failed there, and is asked again.
+[[nodiscard]] std::string retry_json(std::string_view server, const base::Error& error);
 
 // On stderr, how old a stale answer is: for people, or as {"asOf":…}.
 void print_age(const v1::AsOf& as_of, bool as_json);

@@ -9,13 +9,18 @@
 #include <optional>
 #include <string_view>
 
+#include "base/limits.h"
+#include "parley/exit_code.h"
+#include "parley/input.h"
+
 namespace parley::cli {
 namespace {
 
-// One byte at a time: what follows the line belongs to somebody else. Nothing: no line, or a signal came.
+// One byte at a time: what follows the line belongs to somebody else. Of a line that is too long, enough to
+// see that. Nothing: no line, or a signal came.
 std::optional<std::string> read_line(int file) {
   std::string line;
-  while (true) {
+  while (line.size() <= base::kMaxPasswordBytes) {
     char c = 0;
     const ssize_t got = ::read(file, &c, 1);
     if (got < 0 || (got == 0 && line.empty())) {
@@ -26,6 +31,14 @@ std::optional<std::string> read_line(int file) {
     }
     line.push_back(c);
   }
+  return line;
+}
+
+base::Result<std::string> checked_password(std::string password) {
+  if (const auto good = check_password(password); !good) {
+    return std::unexpected(good.error());
+  }
+  return password;
 }
 
 // The terminal without echo. Ctrl-C only ends the reading, so that echo always comes back.
@@ -66,17 +79,17 @@ void say(int terminal, std::string_view text) {
 
 }  // namespace
 
-std::expected<std::string, std::string> read_password(PasswordFrom from, const std::string& prompt) {
+base::Result<std::string> read_password(PasswordFrom from, const std::string& prompt) {
   if (from == PasswordFrom::standard_input) {
     auto line = read_line(STDIN_FILENO);
     if (!line) {
-      return std::unexpected("standard input holds no line with a password");
+      return std::unexpected(usage_error("standard input holds no line with a password"));
     }
-    return *std::move(line);
+    return checked_password(*std::move(line));
   }
   const int terminal = ::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
   if (terminal < 0) {
-    return std::unexpected("there is no terminal to ask for the password; use --password-stdin");
+    return std::unexpected(usage_error("there is no terminal to ask for the password; use --password-stdin"));
   }
   std::optional<std::string> line;
   {
@@ -89,12 +102,12 @@ std::expected<std::string, std::string> read_password(PasswordFrom from, const s
   }
   ::close(terminal);
   if (!line) {
-    return std::unexpected("no password was given");
+    return std::unexpected(usage_error("no password was given"));
   }
-  return *std::move(line);
+  return checked_password(*std::move(line));
 }
 
-std::expected<std::string, std::string> read_new_password(PasswordFrom from, const std::string& prompt) {
+base::Result<std::string> read_new_password(PasswordFrom from, const std::string& prompt) {
   auto password = read_password(from, prompt);
   if (!password || from == PasswordFrom::standard_input) {
     return password;
@@ -104,7 +117,7 @@ std::expected<std::string, std::string> read_new_password(PasswordFrom from, con
     return again;
   }
   if (*again != *password) {
-    return std::unexpected("the two passwords differ");
+    return std::unexpected(usage_error("the two passwords differ"));
   }
   return password;
 }

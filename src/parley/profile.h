@@ -30,6 +30,7 @@ class ProfileStore {
  public:
   ProfileStore(std::filesystem::path folder, const std::string& name);
 
+  [[nodiscard]] const std::filesystem::path& file() const { return file_; }
   // An empty profile where there is no file.
   [[nodiscard]] std::expected<Profile, std::string> load() const;
   // Makes the folder, and proves that a file can be written in it.

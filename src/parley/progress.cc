@@ -23,7 +23,9 @@ Progress::Progress(std::string what) : on_terminal_(::isatty(STDERR_FILENO) == 1
   });
 }
 
-Progress::~Progress() {
+Progress::~Progress() { end(); }
+
+void Progress::end() {
   if (thread_.joinable()) {
     thread_.request_stop();
     thread_.join();
@@ -40,6 +42,13 @@ void Progress::say(const std::string& line) {
   const std::scoped_lock lock(mutex_);
   clear();
   std::fprintf(stderr, "%s\n", line.c_str());
+  std::fflush(stderr);
+}
+
+void Progress::above(const std::function<void()>& print) {
+  const std::scoped_lock lock(mutex_);
+  clear();
+  print();
 }
 
 void Progress::draw(long seconds) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -13,13 +14,17 @@ class Progress {
  public:
   // Shows "`what` … 3 s" on stderr after a second, if stderr is a terminal.
   explicit Progress(std::string what);
-  ~Progress();  // takes the line away
+  ~Progress();  // as end()
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
   void set(std::string what);
   // Prints a line of trouble to stderr, above the progress line.
   void say(const std::string& line);
+  // `print` prints above the progress line too.
+  void above(const std::function<void()>& print);
+  // Takes the line away for good: what comes next is the result.
+  void end();
 
  private:
   void draw(long seconds);

@@ -6,6 +6,7 @@
 
 #include "base/address.h"
 #include "base/ensure.h"
+#include "parley/input.h"
 #include "parley/terminal_text.h"
 
 namespace parley::cli {
@@ -15,21 +16,26 @@ constexpr const char* kDefaultServer = "127.0.0.1:7700";
 // Where nobody listens at all, people want to know it soon; a node that is just being started gets this long.
 constexpr std::chrono::milliseconds kNobodyAfter{1'000};
 
+base::Error wrong_profile(std::string what) {
+  return base::refused(base::Code::failed_precondition, "PROFILE", std::move(what));
+}
+
 }  // namespace
 
-std::expected<Session, std::string> Session::open(Settings settings) {
+base::Result<Session> Session::open(Settings settings) {
   auto folder = profile_folder();
   if (!folder) {
-    return std::unexpected(folder.error());
+    return std::unexpected(wrong_profile(folder.error()));
   }
   ProfileStore store(*std::move(folder), settings.profile);
   auto profile = store.load();
   if (!profile) {
-    return std::unexpected(profile.error());
+    return std::unexpected(wrong_profile(profile.error()));
   }
   for (const std::string& server : profile->servers) {
     if (const auto address = base::parse_address(server); !address) {
-      return std::unexpected("the profile's servers: " + address.error());
+      return std::unexpected(
+          wrong_profile(fmt::format("{}: servers: {}", store.file().string(), address.error())));
     }
   }
   return Session(std::move(settings), std::move(store), *std::move(profile));
@@ -57,7 +63,9 @@ client::ClientOptions Session::client_options() const {
     base::ensure(address.has_value(), "addresses were checked where they came from");
     options.servers.push_back(*address);
   }
-  options.token = profile_.token;
+  if (can_be_sent_as_token(profile_.token)) {
+    options.token = profile_.token;
+  }
   options.timeout = timeout();
   return options;
 }
@@ -70,16 +78,21 @@ client::Client& Session::client() {
 }
 
 bool Session::is_logged_in() const {
-  if (profile_.token.empty()) {
-    print_trouble("nobody is logged in; try: parley login NAME");
+  if (can_be_sent_as_token(profile_.token)) {
+    return true;
   }
-  return !profile_.token.empty();
+  const std::string what = profile_.token.empty()
+                               ? std::string("nobody is logged in")
+                               : fmt::format("{}: the token is none", store_.file().string());
+  print_error(base::refused(base::Code::unauthenticated, "NOT_LOGGED_IN", what + "; try: parley login NAME"),
+              json());
+  return false;
 }
 
 bool Session::save() {
   const auto saved = store_.save(profile_);
   if (!saved) {
-    print_trouble(saved.error());
+    print_error(wrong_profile(saved.error()), json());
   }
   return saved.has_value();
 }
@@ -102,35 +115,34 @@ bool Session::forget() {
 client::CallOptions Session::call(Progress& progress) const {
   client::CallOptions call;
   call.nobody_after = kNobodyAfter;
-  call.on_retry = [&progress, told = std::make_shared<bool>(false)](const client::Retry& retry) {
-    if (retry.error.outcome == base::Outcome::unknown && !*told) {
-      *told = true;
-      progress.say(
-          fmt::format("parley: {}: {}; outcome unknown, asking again", retry.server, describe(retry.error)));
+  call.on_retry = [&progress, as_json = json(),
+                   told = std::make_shared<bool>(false)](const client::Retry& retry) {
+    const bool unknown = retry.error.outcome == base::Outcome::unknown;
+    const std::string line = fmt::format("{}: {}; {}asking again", terminal_line(retry.server),
+                                         describe(retry.error), unknown ? "outcome unknown, " : "");
+    if (unknown && !std::exchange(*told, true)) {
+      progress.say(as_json ? retry_json(retry.server, retry.error) : "parley: " + line);
     }
-    progress.set(fmt::format("{}: {}; asking again", retry.server, describe(retry.error)));
+    progress.set(line);
   };
   return call;
 }
 
 ExitCode Session::fail(const base::Error& error) const {
   if (json()) {
-    fmt::print(stderr, "{}\n", to_json(error));
+    print_error(error, true);
   } else if (exit_code_of(error) == ExitCode::unavailable) {
     print_trouble("unavailable: " + describe(error));
     if (error.reason == "NO_CONNECTION" && settings_.servers.empty() && profile_.servers.empty()) {
       print_trouble("that is where nodes are looked for unless told: --servers HOST:PORT,HOST:PORT,...");
     }
   } else {
-    print_trouble(describe(error));
+    print_error(error, false);
   }
   return exit_code_of(error);
 }
 
-ExitCode Session::fail_usage(const std::string& what) const {
-  print_trouble(what);
-  return ExitCode::usage;
-}
+ExitCode Session::fail_usage(const std::string& what) const { return fail(usage_error(what)); }
 
 ExitCode Session::unknown(const client::Unknown& unknown) const {
   if (json()) {
@@ -141,6 +153,8 @@ ExitCode Session::unknown(const client::Unknown& unknown) const {
   if (!unknown.request_id.empty()) {
     print_trouble("the same command with --request-id " + unknown.request_id +
                   " asks again, and never does it twice");
+  } else {
+    print_trouble("the same command again does no harm");
   }
   return ExitCode::unknown;
 }

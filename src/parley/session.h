@@ -33,8 +33,8 @@ struct Settings {
 
 class Session {
  public:
-  // The error is for people.
-  [[nodiscard]] static std::expected<Session, std::string> open(Settings settings);
+  // The error says which file or which variable of the environment is wrong.
+  [[nodiscard]] static base::Result<Session> open(Settings settings);
 
   [[nodiscard]] bool json() const { return settings_.json; }
   [[nodiscard]] std::chrono::milliseconds timeout() const;
@@ -57,7 +57,7 @@ class Session {
   // Options of a call that shows `progress` and tells of retries.
   [[nodiscard]] client::CallOptions call(Progress& progress) const;
 
-  // Tells the trouble, and which exit code it means.
+  // Tells the trouble, for people or as JSON, and which exit code it means.
   ExitCode fail(const base::Error& error) const;
   ExitCode fail_usage(const std::string& what) const;
   ExitCode unknown(const client::Unknown& unknown) const;

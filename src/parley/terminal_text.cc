@@ -124,7 +124,29 @@ std::string terminal_json(std::string_view json) {
         const std::uint32_t rest = code_point - 0x10000;
         return fmt::format("\\u{:04x}\\u{:04x}", 0xd800 + (rest >> 10U), 0xdc00 + (rest & 0x3ffU));
       },
-      byte_escaped);
+      [](std::uint8_t) { return std::string("\\ufffd"); });
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length_bytes = decode(text).length_bytes;
+    if (length_bytes == 0) {
+      return false;
+    }
+    text.remove_prefix(length_bytes);
+  }
+  return true;
+}
+
+std::string valid_utf8(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t length_bytes = decode(text).length_bytes;
+    out += length_bytes == 0 ? byte_escaped(static_cast<std::uint8_t>(text.front()))
+                             : std::string(text.substr(0, length_bytes));
+    text.remove_prefix(length_bytes == 0 ? 1 : length_bytes);
+  }
+  return out;
 }
 
 }  // namespace parley::cli

@@ -17,4 +17,8 @@ namespace parley::cli {
 // The same characters inside JSON strings become \uNNNN: it means the same, and can be shown.
 [[nodiscard]] std::string terminal_json(std::string_view json);
 
+[[nodiscard]] bool is_utf8(std::string_view text);
+// Bytes that are no UTF-8 become \xNN; everything else stays. For JSON, which has no other bytes.
+[[nodiscard]] std::string valid_utf8(std::string_view text);
+
 }  // namespace parley::cli

@@ -6,7 +6,9 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <memory>
+#include <string_view>
 
 #include "client/watch.h"
 #include "parley/app.h"
@@ -49,7 +51,9 @@ class WatchPrinter final : public client::WatchHandler {
   void on_connected(const std::string& server, std::uint64_t position) override {
     mailbox_.post([this, server, position] {
       if (was_in_trouble_ || !connected_) {
-        print_trouble(fmt::format("watching at {}, from position {}", server, position));
+        notice(
+            fmt::format("watching at {}, from position {}", server, position),
+            fmt::format(R"({{"watching":{{"server":{},"position":"{}"}}}})", json_string(server), position));
       }
       connected_ = true;
       was_in_trouble_ = false;
@@ -69,13 +73,16 @@ class WatchPrinter final : public client::WatchHandler {
     });
   }
   void on_resync() override {
-    mailbox_.post(
-        [] { print_trouble("events were missed, the position was too old; read inbox and history again"); });
+    mailbox_.post([this] {
+      notice("events were missed, the position was too old; read inbox and history again",
+             R"({"resync":{}})");
+    });
   }
   void on_trouble(const std::string& server, const base::Error& error) override {
     mailbox_.post([this, server, error] {
       if (!was_in_trouble_) {
-        print_trouble(fmt::format("{}: {}; asking another node", server, describe(error)));
+        notice(fmt::format("{}: {}; asking another node", server, describe(error)),
+               retry_json(server, error));
       }
       was_in_trouble_ = true;
       last_error_ = error;
@@ -91,6 +98,16 @@ class WatchPrinter final : public client::WatchHandler {
   [[nodiscard]] const base::Error& last_error() const { return last_error_; }
 
  private:
+  // Not an event, and so on stderr.
+  void notice(std::string_view text, std::string_view json) const {
+    if (session_.json()) {
+      fmt::print(stderr, "{}\n", json);
+      std::fflush(stderr);
+    } else {
+      print_trouble(text);
+    }
+  }
+
   const Session& session_;
   Mailbox& mailbox_;
   const std::uint64_t count_;
@@ -135,8 +152,14 @@ void add_watch_command(CLI::App& app, Chosen& chosen) {
   CLI::App& command =
       add_command(app, "watch", "Show events as they happen, until Ctrl-C; --timeout bounds the start",
                   "parley watch --json --after 1204");
-  command.add_option("--after", options->after, "Begin after this position (default: from now on)");
-  command.add_option("--count", options->count, "End after so many events");
+  command.add_option("--after", options->after, "Begin after this position (default: from now on)")
+      ->check(CLI::Validator(position_trouble, ""))
+      ->type_name("POSITION");
+  command
+      .add_option("--count", options->count,
+                  "End after so many events, heartbeats not counted (default: never)")
+      ->check(CLI::Validator(count_trouble, ""))
+      ->type_name("N");
   command.callback(
       [&chosen, options] { chosen.run = [options](Session& session) { return watch(session, *options); }; });
 }

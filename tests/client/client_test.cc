@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstddef>
 #include <map>
 #include <mutex>
 #include <set>
@@ -14,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/uuid7.h"
 #include "tests/client/scripted_server.h"
 #include "tests/support/wait_until.h"
@@ -247,6 +249,41 @@ TEST(Client, AWrongClockMakesANewIdByTheServersTime) {
   EXPECT_THAT(times, ::testing::ElementsAre(1'000, kServerTime_ms, kServerTime_ms));
 }
 
+// What lies so far back may have been forgotten; but this id was made a moment ago, and never sent before.
+TEST(Client, AClockThatIsDaysBehindMakesANewIdByTheServersTime) {
+  constexpr std::int64_t kServerTime_ms = 1'800'000'000'000;
+  constexpr std::int64_t kTwoDaysBack_ms = kServerTime_ms - 2 * base::kResultLifetime_ms;
+  std::vector<std::int64_t> times;
+  Script script;
+  script.send_message = [&](grpc::ServerContext&, const v1::SendMessageRequest& request,
+                            v1::SendMessageResponse&) {
+    times.push_back(base::parse_request_id(request.request_id())->unix_ms());
+    if (times.back() > kServerTime_ms - base::kResultLifetime_ms) {
+      return grpc::Status::OK;
+    }
+    v1::ErrorInfo info;
+    info.set_reason("REQUEST_ID_FORGOTTEN");
+    info.set_outcome(v1::OUTCOME_UNKNOWN);
+    info.set_position(9);
+    *info.mutable_server_time() = google::protobuf::util::TimeUtil::MillisecondsToTimestamp(kServerTime_ms);
+    return error_status(grpc::StatusCode::FAILED_PRECONDITION, "too old", info);
+  };
+  const ScriptedServer server(script);
+  ClientOptions options = options_for({server.address()});
+  options.unix_ms = [] { return kTwoDaysBack_ms; };
+  Client client(std::move(options));
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(std::holds_alternative<Done<v1::SendMessageResponse>>(client.send_message(hello())));
+  }
+  EXPECT_THAT(times, ::testing::ElementsAre(kTwoDaysBack_ms, kServerTime_ms, kServerTime_ms));
+
+  v1::SendMessageRequest again = hello();
+  again.set_request_id(base::to_string(base::make_request_id(kTwoDaysBack_ms, {})));
+  const auto outcome = client.send_message(again, {.unknown_before = true});
+  ASSERT_TRUE(std::holds_alternative<Unknown>(outcome));
+  EXPECT_EQ(std::get<Unknown>(outcome).request_id, again.request_id());
+}
+
 TEST(Client, ASilentServerIsLeftForAnother) {
   std::atomic<bool> release = false;
   Script silent;
@@ -341,6 +378,57 @@ TEST(Client, AnotherClusterIsAnError) {
   const auto answer = client.get_account({});
   ASSERT_FALSE(answer.has_value());
   EXPECT_EQ(answer.error().reason, "OTHER_CLUSTER");
+}
+
+// Of this many bytes, with a request_id of its own.
+v1::SendMessageRequest request_of_size(std::size_t size_bytes) {
+  v1::SendMessageRequest request = hello();
+  request.set_request_id("01890a5d-ac96-774b-bcce-b302099a8057");
+  request.set_body(std::string(size_bytes, 'x'));
+  request.mutable_body()->resize(size_bytes - (request.ByteSizeLong() - size_bytes));
+  EXPECT_EQ(request.ByteSizeLong(), size_bytes);
+  return request;
+}
+
+TEST(Client, WhatNoNodeTakesIsNotSent) {
+  Sends sends(0, grpc::Status::OK);
+  const ScriptedServer server(sends.script());
+  Client client(options_for({server.address()}));
+  for (const std::size_t size_bytes : {base::kMaxRequestBytes + 1, 5 * base::kMaxRequestBytes}) {
+    const auto request = request_of_size(size_bytes);
+    const auto outcome = client.send_message(request);
+    const auto* const refused = std::get_if<Refused>(&outcome);
+    ASSERT_NE(refused, nullptr);
+    EXPECT_EQ(refused->error.code, base::Code::invalid_argument);
+    EXPECT_EQ(refused->error.outcome, base::Outcome::refused);
+    EXPECT_EQ(refused->error.reason, "REQUEST_TOO_LARGE");
+    EXPECT_THAT(refused->error.message, ::testing::HasSubstr("at most 1048576"));
+    EXPECT_THAT(refused->error.limit, ::testing::HasSubstr("1048576"));
+    const auto again = client.send_message(request, {.unknown_before = true});
+    const auto* const unknown = std::get_if<Unknown>(&again);
+    ASSERT_NE(unknown, nullptr) << "what became of the earlier one is still not known";
+    EXPECT_EQ(unknown->request_id, request.request_id());
+    EXPECT_EQ(unknown->error.outcome, base::Outcome::unknown);
+  }
+  v1::GetAccountRequest look;
+  look.set_name(std::string(base::kMaxRequestBytes, 'x'));
+  const auto found = client.get_account(look);
+  ASSERT_FALSE(found.has_value());
+  EXPECT_EQ(found.error().reason, "REQUEST_TOO_LARGE");
+  EXPECT_THAT(sends.ids(), SizeIs(0));
+  const auto largest = client.send_message(request_of_size(base::kMaxRequestBytes));
+  EXPECT_TRUE(std::holds_alternative<Done<v1::SendMessageResponse>>(largest)) << "a node may take it";
+  EXPECT_THAT(sends.ids(), SizeIs(1));
+}
+
+// gRPC says the same of a request that a server did not take and of an answer that a client does not take: so
+// it tells nothing of a write.
+TEST(Client, AnErrorOfGrpcAboutASizeIsUnknown) {
+  Sends sends(
+      100, {grpc::StatusCode::RESOURCE_EXHAUSTED, "Received message larger than max (5242880 vs. 4194304)"});
+  const ScriptedServer server(sends.script());
+  Client client(options_for({server.address()}));
+  EXPECT_TRUE(std::holds_alternative<Unknown>(client.send_message(hello())));
 }
 
 TEST(Client, LimitsAreToldAsTheServerToldThem) {

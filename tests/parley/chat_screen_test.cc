@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <condition_variable>
+#include <atomic>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -17,7 +17,17 @@
 namespace parley::testing {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Each;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+// Whatever would tell a person that a message was not sent.
+::testing::Matcher<std::string> says_it_failed() {
+  return ::testing::AnyOf(HasSubstr("NOT SENT"), HasSubstr("failed"), HasSubstr("refused"));
+}
 
 // Bob, who says what the test makes him say.
 class Bob {
@@ -51,6 +61,11 @@ class Bob {
                                  v1::SendMessageResponse& response) {
       if (request.recipient_id() != 2 || request.body() == "refuse me") {
         return refused_status(grpc::StatusCode::NOT_FOUND, "Recipient does not exist.", 9);
+      }
+      if (request.body().starts_with("lose ")) {
+        if (grpc::Status lost = lose(request.request_id(), request.body()); !lost.ok()) {
+          return lost;
+        }
       }
       const std::scoped_lock lock(mutex_);
       sent_.push_back(request.body());
@@ -90,8 +105,37 @@ class Bob {
     const std::scoped_lock lock(mutex_);
     return read_;
   }
+  // Of the attempts to send what is to be lost.
+  [[nodiscard]] std::vector<std::string> request_ids() {
+    const std::scoped_lock lock(mutex_);
+    return request_ids_;
+  }
+  // The person has seen what was told after the first attempt.
+  void go_on() { go_on_ = true; }
 
  private:
+  // "lose late": the first attempt is refused for a moment. Then one is done and its reply lost, the next is
+  // refused for overload. "lose for good": that goes on for ever; else what comes after it is done.
+  grpc::Status lose(const std::string& request_id, const std::string& body) {
+    std::size_t attempt = 0;
+    {
+      const std::scoped_lock lock(mutex_);
+      request_ids_.push_back(request_id);
+      attempt = request_ids_.size();
+    }
+    const std::size_t late = body == "lose late" ? 1 : 0;
+    if (attempt == late) {
+      return refused_status(grpc::StatusCode::UNAVAILABLE, "no leader yet");
+    }
+    if (attempt == late + 1) {
+      return {grpc::StatusCode::UNAVAILABLE, "the reply was lost"};
+    }
+    EXPECT_TRUE(wait_until([this] { return go_on_.load(); }));
+    if (attempt == late + 2 || body == "lose for good") {
+      return refused_status(grpc::StatusCode::RESOURCE_EXHAUSTED, "too much to do");
+    }
+    return grpc::Status::OK;
+  }
   static v1::Message message(std::uint64_t id, std::uint64_t sender, const std::string& body) {
     v1::Message message;
     message.set_id(id);
@@ -110,6 +154,8 @@ class Bob {
   std::optional<v1::Message> said_;
   std::vector<std::string> sent_;
   std::vector<std::uint64_t> read_;
+  std::vector<std::string> request_ids_;
+  std::atomic<bool> go_on_ = false;
 };
 
 class ChatScreen : public ::testing::Test {
@@ -174,6 +220,52 @@ TEST_F(ChatScreen, ARefusedLineIsMarkedPlainly) {
   EXPECT_TRUE(terminal.wait_for("/quit   leave"));
   terminal.press("C-c");
   EXPECT_TRUE(terminal.wait_for("left with 0")) << terminal.screen();
+}
+
+TEST_F(ChatScreen, J22_ALostReplyIsUnknownAndAskedAgainUntilItIsToldAsSent) {
+  const Tmux terminal(command(), 100, 24);
+  ASSERT_TRUE(terminal.wait_for("from yesterday"));
+  terminal.type("lose my reply");
+  terminal.press("Enter");
+  ASSERT_TRUE(terminal.wait_for("-- unknown whether it was sent, asking again: \"lose my reply\""))
+      << terminal.screen();
+  EXPECT_THAT(terminal.screen(), AllOf(Not(says_it_failed()), Not(HasSubstr("you: lose my reply"))));
+  bob_.go_on();
+  ASSERT_TRUE(terminal.wait_for("you: lose my reply")) << terminal.screen();
+  EXPECT_THAT(terminal.screen(), Not(says_it_failed()));
+  EXPECT_THAT(bob_.request_ids(), AllOf(SizeIs(3), Each(bob_.request_ids().front())));
+  terminal.type("/quit");
+  terminal.press("Enter");
+  EXPECT_TRUE(terminal.wait_for("left with 0")) << terminal.screen();
+}
+
+// "Not sent yet" was true when it was told, and is no longer.
+TEST_F(ChatScreen, J22_WhatBecomesUnknownOnlyLaterIsToldThen) {
+  const Tmux terminal(command(), 100, 24);
+  ASSERT_TRUE(terminal.wait_for("from yesterday"));
+  terminal.type("lose late");
+  terminal.press("Enter");
+  ASSERT_TRUE(terminal.wait_for("-- not sent yet, asking again: \"lose late\"")) << terminal.screen();
+  ASSERT_TRUE(terminal.wait_for("-- unknown whether it was sent, asking again: \"lose late\""))
+      << terminal.screen();
+  bob_.go_on();
+  EXPECT_TRUE(terminal.wait_for("you: lose late")) << terminal.screen();
+}
+
+TEST_F(ChatScreen, J22_WhoLeavesMeanwhileIsToldThatItIsUnknownAndHowToAskAgain) {
+  const Tmux terminal(command(), 100, 24);
+  ASSERT_TRUE(terminal.wait_for("from yesterday"));
+  terminal.type("lose for good");
+  terminal.press("Enter");
+  ASSERT_TRUE(terminal.wait_for("-- unknown whether it was sent, asking again")) << terminal.screen();
+  bob_.go_on();
+  terminal.type("/quit");
+  terminal.press("Enter");
+  ASSERT_TRUE(terminal.wait_for("left with 4")) << terminal.screen();
+  EXPECT_THAT(
+      terminal.screen(),
+      AllOf(HasSubstr("!! UNKNOWN whether it was sent: \"lose for good\""), Not(says_it_failed()),
+            HasSubstr("parley send bob --recipient-id 2 --request-id " + bob_.request_ids().front())));
 }
 
 }  // namespace

@@ -38,6 +38,13 @@ struct Pipe {
   Pipe& operator=(const Pipe&) = delete;
 };
 
+// What happens while the program runs.
+struct Watched {
+  std::string until;  // `signal` is sent once when stdout contains it
+  int signal = 0;
+  CliRunner::OnErr on_err;
+};
+
 // One run of the program, its three streams being pipes.
 class Child {
  public:
@@ -76,8 +83,7 @@ class Child {
     ::fcntl(in_.ends[1], F_SETFL, O_NONBLOCK);
   }
 
-  // `until` and `signal`: sent once when stdout contains it.
-  CliResult wait(std::string input, const std::string& until, int signal) {
+  CliResult wait(std::string input, const Watched& watched) {
     const auto deadline = steady_clock::now() + kLongest;
     CliResult result;
     bool signalled = false;
@@ -90,11 +96,15 @@ class Child {
                                      pollfd{.fd = in_.ends[1], .events = POLLOUT, .revents = 0}};
       ::poll(files.data(), files.size(), 100);
       read_some(out_, files[0], result.out);
+      const std::size_t told_bytes = result.err.size();
       read_some(err_, files[1], result.err);
+      if (watched.on_err && result.err.size() != told_bytes) {
+        watched.on_err(result.err);
+      }
       write_some(files[2], input);
-      if (!until.empty() && !signalled && result.out.contains(until)) {
+      if (!watched.until.empty() && !signalled && result.out.contains(watched.until)) {
         signalled = true;
-        ::kill(pid_, signal);
+        ::kill(pid_, watched.signal);
       }
     }
     if (steady_clock::now() >= deadline) {
@@ -139,7 +149,7 @@ class Child {
 };
 
 CliResult run_program(const std::vector<std::string>& arguments, const CliRunner& runner,
-                      const std::string& input, const std::string& until, int signal) {
+                      const std::string& input, const Watched& watched) {
   ::signal(SIGPIPE, SIG_IGN);
   std::vector<std::string> all = runner.wrapper();
   all.push_back(program("parley").string());
@@ -147,7 +157,7 @@ CliResult run_program(const std::vector<std::string>& arguments, const CliRunner
     all.insert(all.end(), {"--servers", runner.servers()});
   }
   all.insert(all.end(), arguments.begin(), arguments.end());
-  return Child(all, runner.config_home().string()).wait(input, until, signal);
+  return Child(all, runner.config_home().string()).wait(input, watched);
 }
 
 }  // namespace
@@ -172,12 +182,17 @@ std::filesystem::path program(const std::string& name) {
 CliRunner::CliRunner(std::string servers) : servers_(std::move(servers)) {}
 
 CliResult CliRunner::run(const std::vector<std::string>& arguments, const std::string& input) const {
-  return run_program(arguments, *this, input, {}, 0);
+  return run_program(arguments, *this, input, {});
 }
 
 CliResult CliRunner::run_until(const std::vector<std::string>& arguments, const std::string& until,
                                int signal) const {
-  return run_program(arguments, *this, {}, until, signal);
+  return run_program(arguments, *this, {}, {.until = until, .signal = signal});
+}
+
+CliResult CliRunner::run_watched(const std::vector<std::string>& arguments, const std::string& input,
+                                 const OnErr& on_err) const {
+  return run_program(arguments, *this, input, {.on_err = on_err});
 }
 
 }  // namespace parley::testing

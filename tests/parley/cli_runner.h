@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ struct CliResult {
 
 class CliRunner {
  public:
+  using OnErr = std::function<void(const std::string& err)>;
+
   explicit CliRunner(std::string servers);
 
   // Passwords and bodies go in by `input`. The program is killed after two minutes.
@@ -40,6 +43,9 @@ class CliRunner {
   // Ends as run() does after a signal, sent once `out` contains `until`.
   [[nodiscard]] CliResult run_until(const std::vector<std::string>& arguments, const std::string& until,
                                     int signal) const;
+  // While it runs, `on_err` is told what stderr holds so far, whenever that has grown.
+  [[nodiscard]] CliResult run_watched(const std::vector<std::string>& arguments, const std::string& input,
+                                      const OnErr& on_err) const;
 
   [[nodiscard]] const std::filesystem::path& config_home() const { return home_.path(); }
   [[nodiscard]] const std::string& servers() const { return servers_; }

@@ -12,6 +12,7 @@
 
 #include "tests/client/scripted_server.h"
 #include "tests/parley/cli_runner.h"
+#include "tests/parley/scripted_person.h"
 #include "tests/support/wait_until.h"
 
 namespace parley::testing {
@@ -25,53 +26,8 @@ using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
-constexpr const char* kToken = "token-of-ann";
-
-Script with_log_in(Script script = {}) {
-  script.log_in = [](grpc::ServerContext&, const v1::LogInRequest& request, v1::LogInResponse& response) {
-    if (request.password() != "correct horse") {
-      return refused_status(grpc::StatusCode::UNAUTHENTICATED, "wrong name or password");
-    }
-    response.mutable_account()->set_name(request.name());
-    response.mutable_account()->set_id(41);
-    response.set_token(kToken);
-    response.set_position(5);
-    return grpc::Status::OK;
-  };
-  return script;
-}
-
-// A person with a session at one scripted server.
-class Person {
- public:
-  explicit Person(Script script)
-      : server_(with_log_in(std::move(script))), cli_(to_string(server_.address())) {
-    const auto result = cli_.run({"login", "ann", "--password-stdin"}, "correct horse\n");
-    EXPECT_EQ(result.exit_code, 0) << result.err;
-  }
-  [[nodiscard]] CliResult run(const std::vector<std::string>& arguments,
-                              const std::string& input = {}) const {
-    return cli_.run(arguments, input);
-  }
-  [[nodiscard]] CliRunner& cli() { return cli_; }
-
- private:
-  ScriptedServer server_;
-  CliRunner cli_;
-};
-
-std::vector<std::string> lines(const std::string& text) {
-  std::vector<std::string> result;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const auto end = std::min(text.find('\n', begin), text.size());
-    result.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return result;
-}
-
 TEST(Cli, LoginKeepsServersAndTokenForItsOwnerAlone) {
-  Person ann({});
+  ScriptedPerson ann({});
   const auto file = ann.cli().config_home() / "parley" / "default.toml";
   struct stat status{};
   ASSERT_EQ(::stat(file.c_str(), &status), 0);
@@ -128,10 +84,10 @@ TEST(Cli, ClusterStatusShowsEachNodesOwnView) {
   first.get_status = status_of(
       1, v1::ROLE_LEADER, 1234,
       {"127.0.0.1:1", to_string(follower.address()), to_string(dead_address()), to_string(other.address())});
-  const Person ann(std::move(first));
+  const ScriptedPerson ann(std::move(first));
   const auto result = ann.run({"cluster", "status"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  const auto table = lines(result.out);
+  const auto table = lines_of(result.out);
   ASSERT_THAT(table, SizeIs(2 + 4)) << result.out;
   EXPECT_THAT(table[2], HasSubstr("leader"));
   EXPECT_THAT(table[2], HasSubstr("1234"));
@@ -158,7 +114,7 @@ TEST(Cli, WhatCannotBeUnderstoodIsNamed) {
 }
 
 TEST(Cli, AWrongPasswordIsRefused) {
-  const ScriptedServer server(with_log_in());
+  const ScriptedServer server(with_log_in({}));
   const CliRunner cli(to_string(server.address()));
   const auto result = cli.run({"login", "ann", "--password-stdin"}, "wrong horse\n");
   EXPECT_EQ(result.exit_code, 1);
@@ -167,7 +123,7 @@ TEST(Cli, AWrongPasswordIsRefused) {
 }
 
 TEST(Cli, WithoutATerminalAPasswordComesFromStdinOnly) {
-  const ScriptedServer server(with_log_in());
+  const ScriptedServer server(with_log_in({}));
   const CliRunner cli(to_string(server.address()));
   const auto result = cli.run({"login", "ann"});
   EXPECT_EQ(result.exit_code, 2);
@@ -216,7 +172,7 @@ TEST(Cli, NotLoggedIn) {
 }
 
 TEST(Cli, NobodyThereIsUnavailableAndSaysSo) {
-  Person ann({});
+  ScriptedPerson ann({});
   ann.cli().set_servers(to_string(dead_address()));
   const auto result = ann.run({"send", "bob", "hi", "--timeout", "0.5"});
   EXPECT_EQ(result.exit_code, 3);
@@ -231,14 +187,15 @@ TEST(Cli, SendsWordsAndStandardInput) {
   script.send_message = [&](grpc::ServerContext& context, const v1::SendMessageRequest& request,
                             v1::SendMessageResponse& response) {
     const auto token = context.client_metadata().find("authorization");
-    EXPECT_EQ(std::string(token->second.begin(), token->second.end()), std::string("Bearer ") + kToken);
+    EXPECT_EQ(std::string(token->second.begin(), token->second.end()),
+              std::string("Bearer ") + kScriptedToken);
     const std::scoped_lock lock(mutex);
     bodies.push_back(request.body());
     response.mutable_message()->set_id(77);
     response.mutable_message()->set_recipient(request.recipient());
     return grpc::Status::OK;
   };
-  const Person ann(script);
+  const ScriptedPerson ann(script);
   const auto words = ann.run({"send", "bob", "see", "you", "at", "six"});
   EXPECT_EQ(words.exit_code, 0) << words.err;
   EXPECT_EQ(words.out, "sent [77] to bob\n");
@@ -258,7 +215,7 @@ TEST(Cli, AnUnknownOutcomeIsExitCode4AndTellsHowToAskAgain) {
     ids.push_back(request.request_id());
     return healed ? grpc::Status::OK : grpc::Status(grpc::StatusCode::UNAVAILABLE, "reply lost");
   };
-  const Person ann(script);
+  const ScriptedPerson ann(script);
   const auto result = ann.run({"send", "bob", "hi", "--timeout", "1"});
   EXPECT_EQ(result.exit_code, 4);
   EXPECT_THAT(result.out, IsEmpty());
@@ -282,7 +239,7 @@ TEST(Cli, FailsOverToALivingServer) {
   script.send_message = [](grpc::ServerContext&, const v1::SendMessageRequest&, v1::SendMessageResponse&) {
     return grpc::Status::OK;
   };
-  Person ann(script);
+  ScriptedPerson ann(script);
   ann.cli().set_servers(to_string(dead_address()) + "," + to_string(dead_address()) + "," +
                         ann.cli().servers());
   for (int i = 0; i < 3; ++i) {
@@ -314,16 +271,16 @@ Script with_messages(const std::string& body) {
 }
 
 TEST(Cli, ListsGoThroughAllPages) {
-  const Person ann(with_messages("hi"));
-  const auto all = lines(ann.run({"inbox"}).out);
+  const ScriptedPerson ann(with_messages("hi"));
+  const auto all = lines_of(ann.run({"inbox"}).out);
   ASSERT_THAT(all, SizeIs(5));
   EXPECT_EQ(all[0], "[1] 1970-01-01 00:00:00 bob -> ann (unread): hi");
-  EXPECT_THAT(lines(ann.run({"history", "bob", "--limit", "2"}).out),
+  EXPECT_THAT(lines_of(ann.run({"history", "bob", "--limit", "2"}).out),
               ElementsAre(StartsWith("[4]"), StartsWith("[5]")));
-  EXPECT_THAT(lines(ann.run({"inbox", "--limit", "2", "--newest-first"}).out),
+  EXPECT_THAT(lines_of(ann.run({"inbox", "--limit", "2", "--newest-first"}).out),
               ElementsAre(StartsWith("[5]"), StartsWith("[4]")));
   EXPECT_THAT(ann.run({"inbox", "--stale"}).err, HasSubstr("340 ms old"));
-  EXPECT_EQ(lines(ann.run({"inbox", "--stale", "--json"}).err),
+  EXPECT_EQ(lines_of(ann.run({"inbox", "--stale", "--json"}).err),
             std::vector<std::string>{R"({"asOf":{"position":"12","clusterId":"","ageMs":340}})"});
 }
 
@@ -336,15 +293,15 @@ TEST(Cli, AStaleListOfAccountsSaysHowOldItIs) {
     response.mutable_as_of()->set_age_ms(340);
     return grpc::Status::OK;
   };
-  const Person ann(script);
+  const ScriptedPerson ann(script);
   const auto result = ann.run({"users", "--stale"});
   EXPECT_EQ(result.out, "bob\n");
   EXPECT_THAT(result.err, HasSubstr("340 ms old"));
 }
 
 TEST(Cli, JsonIsTheApisMessageOneALine) {
-  const Person ann(with_messages("hi"));
-  const auto all = lines(ann.run({"inbox", "--json"}).out);
+  const ScriptedPerson ann(with_messages("hi"));
+  const auto all = lines_of(ann.run({"inbox", "--json"}).out);
   ASSERT_THAT(all, SizeIs(5));
   v1::Message message;
   ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(all[4], &message).ok()) << all[4];
@@ -354,7 +311,7 @@ TEST(Cli, JsonIsTheApisMessageOneALine) {
 }
 
 TEST(Cli, ControlSequencesNeverReachTheTerminal) {
-  const Person ann(
+  const ScriptedPerson ann(
       with_messages("\x1b[2J\xc2\x9b"
                     "2J\xe2\x80\xae\nforged"));
   const auto result = ann.run({"inbox", "--limit", "1"});
@@ -370,7 +327,7 @@ TEST(Cli, ErrorsInJsonStandOnStderr) {
   script.mark_read = [](grpc::ServerContext&, const v1::MarkReadRequest&, v1::MarkReadResponse&) {
     return refused_status(grpc::StatusCode::NOT_FOUND, "no such messages", 9);
   };
-  const Person ann(script);
+  const ScriptedPerson ann(script);
   const auto result = ann.run({"read", "12", "--json"});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.out, IsEmpty());
@@ -383,7 +340,7 @@ TEST(Cli, LogOutForgetsTheToken) {
   script.log_out = [](grpc::ServerContext&, const v1::LogOutRequest&, v1::LogOutResponse&) {
     return grpc::Status::OK;
   };
-  const Person ann(script);
+  const ScriptedPerson ann(script);
   EXPECT_EQ(ann.run({"logout"}).exit_code, 0);
   EXPECT_EQ(ann.run({"logout"}).exit_code, 1);
 }
@@ -403,11 +360,11 @@ TEST(Cli, WatchPrintsEventsUntilItIsInterrupted) {
     EXPECT_TRUE(wait_until([&] { return context.IsCancelled(); }));
     return grpc::Status::CANCELLED;
   };
-  Person ann(script);
+  ScriptedPerson ann(script);
   const auto result = ann.cli().run_until({"watch"}, "good morning", SIGINT);
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(lines(result.out), SizeIs(1));
-  EXPECT_THAT(lines(ann.run({"watch", "--json", "--count", "1"}).out), SizeIs(2)) << "heartbeats too";
+  EXPECT_THAT(lines_of(result.out), SizeIs(1));
+  EXPECT_THAT(lines_of(ann.run({"watch", "--json", "--count", "1"}).out), SizeIs(2)) << "heartbeats too";
 }
 
 }  // namespace

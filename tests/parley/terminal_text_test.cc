@@ -39,5 +39,16 @@ TEST(TerminalText, JsonMeansTheSame) {
   EXPECT_EQ(terminal_json("\"\xe2\x80\xae\xf3\xa0\x80\x81\""), "\"\\u202e\\udb40\\udc01\"");
 }
 
+TEST(TerminalText, WhatIsNoUtf8BecomesText) {
+  EXPECT_TRUE(is_utf8(""));
+  EXPECT_TRUE(is_utf8("Gr\u00fc\u00dfe, \u4e16\u754c \x1b\n"));
+  for (const char* const bad : {"\xff", "a\xc3", "\xc0\x9b", "\xed\xa0\x80", "\xf4\x90\x80\x80"}) {
+    EXPECT_FALSE(is_utf8(bad));
+    EXPECT_TRUE(is_utf8(valid_utf8(bad)));
+  }
+  EXPECT_EQ(valid_utf8("\u00fc\xff\x1b\xc3"), "\u00fc\\xff\x1b\\xc3") << "nothing else is changed";
+  EXPECT_EQ(terminal_json("\"\xff\""), "\"\\ufffd\"") << "JSON stays JSON";
+}
+
 }  // namespace
 }  // namespace parley::cli

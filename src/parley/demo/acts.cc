@@ -9,7 +9,7 @@
 namespace parley::demo {
 namespace {
 
-constexpr std::chrono::seconds kStopPatience{15};
+constexpr std::chrono::seconds kOldNodesStopPatience{15};
 
 }  // namespace
 
@@ -148,7 +148,7 @@ std::vector<Event> Acts::tick(Time now) {
     return events;
   }
   if (nodes_.any_runs()) {
-    if (now - *stopping_since_ > kStopPatience) {
+    if (now - *stopping_since_ > kOldNodesStopPatience) {
       nodes_.kill_all();
     }
     return events;

@@ -410,20 +410,20 @@ ExitCode run_demo(const DemoOptions& options) {
   if (is_auto) {
     auto parsed = Script::parse(options.script, milliseconds(static_cast<int>(options.pause_s * 1000)));
     if (!parsed) {
-      cli::print_trouble(parsed.error());
+      cli::print_error(cli::usage_error(parsed.error()), options.json);
       return ExitCode::usage;
     }
     script = *std::move(parsed);
   }
   auto folder = DataFolder::open(options.data);
   if (!folder) {
-    cli::print_trouble(folder.error());
+    cli::print_error(cli::usage_error(folder.error()), options.json);
     return ExitCode::usage;
   }
   auto nodes =
       Nodes::open({.program = options.program, .folder = folder->path(), .namespaces = options.namespaces});
   if (!nodes) {
-    cli::print_trouble(nodes.error());
+    cli::print_error(cli::usage_error(nodes.error()), options.json);
     return ExitCode::usage;
   }
   if (!options.json) {

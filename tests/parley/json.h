@@ -1,0 +1,33 @@
+// Whether what the program printed is JSON. Owned by: nobody. Any thread.
+#pragma once
+
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
+
+#include <string>
+#include <string_view>
+
+namespace parley::testing {
+
+// One object, on one line, and nothing around it.
+[[nodiscard]] inline bool is_json_object(std::string_view text) {
+  while (text.ends_with('\n')) {
+    text.remove_suffix(1);
+  }
+  google::protobuf::Struct object;
+  return text.starts_with('{') && text.ends_with('}') && !text.contains('\n') &&
+         google::protobuf::util::JsonStringToMessage(std::string(text), &object).ok();
+}
+
+// One object a line; none at all is none of them.
+[[nodiscard]] inline bool are_json_objects(std::string_view text) {
+  bool are = !text.empty();
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    are = are && is_json_object(text.substr(0, end));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return are;
+}
+
+}  // namespace parley::testing
