@@ -18,7 +18,9 @@ export interface FakeNode {
   state: 'up' | 'down' | 'frozen';
   writable: boolean;
   loseAnswers: number; // so many of the next sends are done, and their answers lost
+  appliedTo: bigint | undefined; // it lags: nothing after this position is known there
   calls: string[];
+  staleReads: number; // of messages, conversations and counts
 }
 
 export function refusal(code: Code, reason: string, more: MessageInitShape<typeof ErrorInfoSchema> = {}): ConnectError {
@@ -30,21 +32,24 @@ export class FakeCluster {
   readonly people: Person[] = [];
   readonly messages: Message[] = [];
   readonly sends: string[] = []; // the request_id of every send that reached a node
+  readonly logOuts: string[] = []; // whose session was ended
   clusterId = 'cluster-1';
   horizon = 0n; // no resume from before it
   clockAhead_ms = 0;
   refuseSend: ((request: SendMessageRequest) => ConnectError | undefined) | undefined;
-  private position = 100n;
+  onCall: ((node: FakeNode, name: string) => Promise<void> | undefined) | undefined; // before it is answered
+  refuseDelete: ((name: string) => ConnectError | undefined) | undefined; // by whom
+  position = 100n;
   private readonly log: Logged[] = [];
   private readonly results = new Map<string, bigint>();
-  private readonly hiddenFor = new Map<bigint, Set<bigint>>();
+  private readonly hiddenFor = new Map<bigint, Map<bigint, bigint>>(); // by account, then message: since when
   private readonly wakers = new Set<() => void>();
   private readonly transports = new Map<string, Transport>();
   // Streams that are open, by origin.
   readonly streams = new Map<string, number>();
 
   constructor(count = 3) {
-    this.nodes = Array.from({ length: count }, (_, at) => ({ origin: `http://127.0.0.1:${(8081 + at).toString()}`, state: 'up' as const, writable: true, loseAnswers: 0, calls: [] }));
+    this.nodes = Array.from({ length: count }, (_, at) => ({ origin: `http://127.0.0.1:${(8081 + at).toString()}`, state: 'up' as const, writable: true, loseAnswers: 0, appliedTo: undefined, calls: [], staleReads: 0 }));
     for (const node of this.nodes) this.transports.set(node.origin, this.makeTransport(node));
   }
 
@@ -89,10 +94,10 @@ export class FakeCluster {
 
   deleteBy(name: string, ids: readonly bigint[]): bigint[] {
     const person = this.personOf(name);
-    const hidden = this.hiddenFor.get(person.id) ?? new Set<bigint>();
+    const hidden = this.hiddenFor.get(person.id) ?? new Map<bigint, bigint>();
     this.hiddenFor.set(person.id, hidden);
     const messageIds = this.visible(person.id).filter((message) => ids.includes(message.id)).map((message) => message.id);
-    for (const id of messageIds) hidden.add(id);
+    for (const id of messageIds) hidden.set(id, this.position + 1n);
     if (messageIds.length > 0) this.emit(new Set([person.id]), person.id, '', { case: 'deleted', value: { messageIds } });
     return messageIds;
   }
@@ -134,13 +139,17 @@ export class FakeCluster {
   }
 
   private asOf(node: FakeNode): MessageInitShape<typeof import('../src/gen/parley/v1/api_pb').AsOfSchema> {
-    return { position: this.position, clusterId: this.clusterId, ...(node.writable ? { ageMs: 0 } : { ageMs: 4_000 }) } satisfies Partial<AsOf>;
+    return { position: this.appliedBy(node), clusterId: this.clusterId, ...(node.writable ? { ageMs: 0 } : { ageMs: 4_000 }) } satisfies Partial<AsOf>;
   }
 
-  private visible(account: bigint): Message[] {
+  private appliedBy(node: FakeNode): bigint {
+    return node.appliedTo ?? this.position;
+  }
+
+  private visible(account: bigint, at = this.position): Message[] {
     const hidden = this.hiddenFor.get(account);
     const gone = new Set(this.people.filter((each) => each.gone).map((each) => each.id));
-    return this.messages.filter((message) => (message.senderId === account || message.recipientId === account) && !hidden?.has(message.id) && !gone.has(message.recipientId));
+    return this.messages.filter((message) => message.id <= at && (message.senderId === account || message.recipientId === account) && (hidden?.get(message.id) ?? at + 1n) > at && !gone.has(message.recipientId));
   }
 
   private show(message: Message, account: bigint): Message {
@@ -157,6 +166,7 @@ export class FakeCluster {
   // A node that is dead answers nobody, one that is frozen never.
   private async arrive(node: FakeNode, name: string, context: HandlerContext): Promise<void> {
     node.calls.push(name);
+    await this.onCall?.(node, name);
     if (node.state === 'down') throw new TypeError('fetch failed');
     if (node.state === 'frozen') {
       await new Promise((_, reject) => { context.signal.addEventListener('abort', () => { reject(new TypeError('fetch failed')); }); });
@@ -165,6 +175,11 @@ export class FakeCluster {
 
   private needMajority(node: FakeNode): void {
     if (!node.writable) throw refusal(Code.Unavailable, 'NO_LEADER');
+  }
+
+  private needMajorityUnless(stale: boolean, node: FakeNode): void {
+    if (!stale) this.needMajority(node);
+    else node.staleReads += 1;
   }
 
   private send(node: FakeNode, request: SendMessageRequest, sender: Person) {
@@ -218,6 +233,7 @@ export class FakeCluster {
         rpc(AccountService.method.logOut, async (_request, context) => {
           await this.arrive(node, 'logOut', context);
           this.needMajority(node);
+          this.logOuts.push(this.caller(context).name);
           return { position: ++this.position };
         });
         rpc(AccountService.method.getAccount, async (request, context) => {
@@ -238,20 +254,20 @@ export class FakeCluster {
         });
         rpc(MessageService.method.listMessages, async (request, context) => {
           await this.arrive(node, 'listMessages', context);
-          if (!request.stale) this.needMajority(node);
+          this.needMajorityUnless(request.stale, node);
           const me = this.caller(context);
           const peer = this.people.find((each) => each.name === request.peer && !each.gone);
           const id = request.conversationId === 0n ? this.conversationOf(me.id, peer?.id ?? 0n) : request.conversationId;
           const below = request.pageToken === '' ? 1n << 62n : BigInt(request.pageToken);
-          const all = this.visible(me.id).filter((message) => message.conversationId === id && message.id < below).reverse();
+          const all = this.visible(me.id, this.appliedBy(node)).filter((message) => message.conversationId === id && message.id < below).reverse();
           const page = all.slice(0, request.pageSize);
           return { messages: page.map((message) => this.show(message, me.id)), nextPageToken: page.length < all.length ? (page.at(-1)?.id.toString() ?? '') : '', asOf: this.asOf(node) };
         });
         rpc(MessageService.method.listConversations, async (request, context) => {
           await this.arrive(node, 'listConversations', context);
-          if (!request.stale) this.needMajority(node);
+          this.needMajorityUnless(request.stale, node);
           const me = this.caller(context);
-          const last = new Map(this.visible(me.id).map((message) => [message.conversationId, message]));
+          const last = new Map(this.visible(me.id, this.appliedBy(node)).map((message) => [message.conversationId, message]));
           const conversations = [...last.values()].sort((a, b) => Number(b.id - a.id)).map((message) => {
             const peerId = message.senderId === me.id ? message.recipientId : message.senderId;
             const peer = this.people.find((each) => each.id === peerId);
@@ -261,10 +277,10 @@ export class FakeCluster {
         });
         rpc(MessageService.method.getUnreadCounts, async (request, context) => {
           await this.arrive(node, 'getUnreadCounts', context);
-          if (!request.stale) this.needMajority(node);
+          this.needMajorityUnless(request.stale, node);
           const me = this.caller(context);
           const counts = new Map<bigint, number>();
-          for (const message of this.visible(me.id)) if (message.recipientId === me.id && !message.read) counts.set(message.conversationId, (counts.get(message.conversationId) ?? 0) + 1);
+          for (const message of this.visible(me.id, this.appliedBy(node))) if (message.recipientId === me.id && !message.read) counts.set(message.conversationId, (counts.get(message.conversationId) ?? 0) + 1);
           return { counts: [...counts].map(([conversationId, unreadCount]) => ({ conversationId, unreadCount })), asOf: this.asOf(node) };
         });
         rpc(MessageService.method.markRead, async (request, context) => {
@@ -275,7 +291,10 @@ export class FakeCluster {
         rpc(MessageService.method.deleteMessages, async (request, context) => {
           await this.arrive(node, 'deleteMessages', context);
           this.needMajority(node);
-          return { messageIds: this.deleteBy(this.caller(context).name, request.messageIds), position: this.position };
+          const { name } = this.caller(context);
+          const refused = this.refuseDelete?.(name);
+          if (refused) throw refused;
+          return { messageIds: this.deleteBy(name, request.messageIds), position: this.position };
         });
         rpc(ClusterService.method.getStatus, async (_request, context) => {
           await this.arrive(node, 'getStatus', context);
@@ -313,13 +332,13 @@ export class FakeCluster {
         if (node.state === 'down') throw new TypeError('network error');
         if (node.state === 'up') {
           // Cut off from the majority it hears of nothing new.
-          for (const { to, author, response } of node.writable ? this.log.filter((each) => each.response.position > at) : []) {
+          for (const { to, author, response } of node.writable ? this.log.filter((each) => each.response.position > at && each.response.position <= this.appliedBy(node)) : []) {
             at = response.position;
             if (!to.has(me.id)) continue;
             const event = response.event.case === 'message' ? { case: 'message' as const, value: this.show(response.event.value, me.id) } : response.event;
             yield create(WatchResponseSchema, { position: response.position, event, requestId: author === me.id ? response.requestId : '' });
           }
-          if (node.writable) at = this.position;
+          if (node.writable && at < this.appliedBy(node)) at = this.appliedBy(node);
           yield heartbeat();
         }
         await this.woken(100, context.signal);

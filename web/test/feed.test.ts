@@ -1,8 +1,15 @@
 // The stream of events and the state of the connection: failover, resume, resync, read-only, and several tabs.
+import { create } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
+import { Caller } from '../src/api/caller';
+import { Nodes } from '../src/api/nodes';
+import { RequestIds } from '../src/api/request_ids';
+import { WatchResponseSchema } from '../src/gen/parley/v1/api_pb';
 import type { Connection } from '../src/model/contract';
+import { Feed } from '../src/model/feed';
+import { Tabs } from '../src/model/tabs';
 import { bodies, FakeBrowser, marks, until, type Tab } from './browser';
 import { FakeCluster, refusal } from './fake_cluster';
 
@@ -272,4 +279,186 @@ test('the cluster view goes on at another node', async () => {
   await until(() => view.value!.askedNode !== cluster.node(0).origin && view.value!.nodes[0]?.healthy === false);
   await until(() => view.value!.writesPerSecond.length > 0);
   stop();
+});
+
+// The newer node serves the lists and goes; the other, which lags, answers what is read then. Nobody has a majority.
+const leaveTheLaggingNode = (): void => {
+  cluster.change(() => {
+    for (const node of cluster.nodes) node.writable = false;
+    cluster.node(0).state = 'down';
+  });
+};
+const heal = (): void => {
+  cluster.change(() => {
+    for (const node of cluster.nodes) Object.assign(node, { writable: true, state: 'up', appliedTo: undefined });
+  });
+};
+
+test('a conversation that was read from a node that lags shows what is missing when it can be had', async () => {
+  cluster = new FakeCluster(2);
+  for (const name of ['alice', 'bob']) cluster.addPerson(name);
+  browser = FakeBrowser.of(cluster);
+  cluster.node(1).appliedTo = cluster.sendFrom('bob', 'alice', 'one').id;
+  for (const body of ['two', 'three']) cluster.sendFrom('bob', 'alice', body);
+  const tab = openTab();
+  await tab.signIn('alice'); // through the node that has everything
+  await until(() => browser.knownNodes === 2 && cluster.streams.get(cluster.node(0).origin) === 1);
+  leaveTheLaggingNode();
+  await until(() => tab.app.connection.value.kind === 'read_only');
+  const timeline = await tab.open('bob');
+  expect(bodies(timeline)).toEqual(['one']);
+  await until(() => timeline.newLineBefore.value !== null); // does not wait for the others
+  heal();
+  await until(() => bodies(timeline).join() === 'one,two,three');
+  cluster.sendFrom('bob', 'alice', 'four');
+  await until(() => bodies(timeline).join() === 'one,two,three,four');
+});
+
+test('an older answer rolls back neither the list nor the counts', async () => {
+  cluster = new FakeCluster(2);
+  for (const name of ['alice', 'bob']) cluster.addPerson(name);
+  browser = FakeBrowser.of(cluster);
+  cluster.node(1).appliedTo = cluster.sendFrom('bob', 'alice', 'one').id;
+  const [, three] = ['two', 'three'].map((body) => cluster.sendFrom('bob', 'alice', body));
+  const tab = openTab();
+  await tab.signIn('alice');
+  const timeline = await tab.open('bob');
+  await until(() => tab.app.totalUnread.value === 3 && browser.knownNodes === 2);
+  const counts = new Set<number>();
+  const lines = new Set<string | undefined>();
+  const stops = [
+    tab.app.totalUnread.subscribe((count) => { counts.add(count); }),
+    tab.app.conversations.subscribe(() => { lines.add(tab.row('bob')?.lastLine); }),
+    timeline.messages.subscribe((messages) => {
+      // The moment the event is there, and before the lists are read again because of it.
+      if (messages.length === 2 && cluster.node(0).writable) leaveTheLaggingNode();
+    }),
+  ];
+  cluster.deleteBy('alice', [three!.id]);
+  await until(() => cluster.node(1).staleReads >= 4); // each of the two, twice
+  heal();
+  await until(() => tab.app.totalUnread.value === 2 && tab.row('bob')?.lastLine === 'two');
+  for (const stop of stops) stop();
+  expect([[...counts], [...lines], bodies(timeline)]).toEqual([[3, 2], ['three', 'two'], ['one', 'two']]);
+});
+
+test('an older answer rolls an open conversation back no more', async () => {
+  cluster = new FakeCluster(2);
+  for (const name of ['alice', 'bob']) cluster.addPerson(name);
+  browser = FakeBrowser.of(cluster);
+  cluster.node(1).appliedTo = cluster.sendFrom('bob', 'alice', 'one').id;
+  for (const body of ['two', 'three']) cluster.sendFrom('bob', 'alice', body);
+  const before = openTab();
+  await before.signIn('alice');
+  await until(() => browser.knownNodes === 2);
+  before.close();
+  let release: () => void = () => undefined;
+  const shown = new Promise<void>((resolve) => { release = resolve; });
+  // The lists come after the messages, which are then read once more: by now from the node that lags.
+  cluster.onCall = (_, name) => (name === 'getUnreadCounts' ? shown : undefined);
+  const tab = openTab();
+  await until(() => tab.app.session.value.kind === 'signed_in');
+  const timeline = await tab.open('bob');
+  const lengths = new Set<number>();
+  const stop = timeline.messages.subscribe((messages) => { lengths.add(messages.length); });
+  cluster.onCall = (_, name) => {
+    if (name === 'listMessages' && cluster.node(0).writable) leaveTheLaggingNode();
+    return undefined;
+  };
+  const stale = cluster.node(1).staleReads;
+  release();
+  await until(() => cluster.node(1).staleReads > stale);
+  cluster.sendFrom('bob', 'alice', 'four');
+  heal();
+  await until(() => bodies(timeline).join() === 'one,two,three,four');
+  stop();
+  expect([...lengths]).toEqual([3, 4]);
+});
+
+test('the feed says how far back its events reach', () => {
+  const origin = cluster.node(0).origin;
+  const tab = openTab();
+  const platform = browser.platform(tab, origin);
+  const caller = new Caller(new Nodes(origin), cluster.transport, new RequestIds());
+  const resyncs: bigint[] = [];
+  const handler = { onEvent: () => undefined, onSent: () => undefined, reload: (position: bigint) => { resyncs.push(position); }, onSessionEnd: () => undefined };
+  const others = new Tabs(platform, 'somebody');
+  const feed = new Feed(platform, caller, others, handler, () => undefined);
+  const hear = (position: bigint): void => { feed.onResponse(create(WatchResponseSchema, { position, event: { case: 'message', value: {} } }), position - 1n); };
+  feed.startAt(100n, cluster.clusterId);
+  expect([feed.hasAllSince(99n), feed.hasAllSince(100n)]).toEqual([false, true]);
+  for (let position = 101n; position <= 2_200n; ++position) hear(position);
+  // It has let the oldest go, and says so.
+  const from = feed.since(0n)[0]!.position;
+  expect(from).toBeGreaterThan(101n);
+  expect([feed.hasAllSince(100n), feed.hasAllSince(from - 2n), feed.hasAllSince(from - 1n)]).toEqual([false, false, true]);
+  feed.onResync(3_000n, cluster.clusterId);
+  expect([feed.hasAllSince(2_999n), feed.hasAllSince(3_000n), resyncs]).toEqual([false, true, [3_000n]]);
+  // Lists that are newer than what was heard: what lies between is in them alone.
+  feed.startAt(3_010n, cluster.clusterId);
+  hear(3_005n);
+  hear(3_011n);
+  expect([feed.hasAllSince(3_009n), feed.hasAllSince(3_010n)]).toEqual([false, true]);
+  feed.close();
+  others.close();
+});
+
+test('a logout that is asked for again ends no session that another tab has begun', async () => {
+  const [first, second] = [openTab(), openTab()];
+  await first.signIn('alice');
+  await second.isLive();
+  cluster.change(() => { for (const node of cluster.nodes) node.writable = false; });
+  const leaving = first.app.logOut();
+  expect(await second.app.logIn('bob', 'password')).toMatchObject({ ok: true });
+  await until(() => tabs.every((tab) => tab.app.session.value.kind === 'signed_in' && tab.app.session.value.name === 'bob'));
+  cluster.change(() => { for (const node of cluster.nodes) node.writable = true; });
+  expect(await leaving).toMatchObject({ ok: false, reason: 'SIGNED_OUT' });
+  await second.isLive();
+  expect(cluster.logOuts).toEqual([]);
+  expect(tabs.map((tab) => tab.app.session.value)).toMatchObject([{ name: 'bob' }, { name: 'bob' }]);
+});
+
+test('what one account deletes is not asked for under the token of the next', async () => {
+  const asked: string[] = [];
+  cluster.refuseDelete = (name) => {
+    asked.push(name);
+    return name === 'alice' ? refusal(Code.Unavailable, 'GIVEN_UP', { outcome: 2 }) : undefined;
+  };
+  const tab = openTab();
+  await tab.signIn('alice');
+  cluster.sendFrom('bob', 'alice', 'hello');
+  const timeline = await tab.open('bob');
+  await until(() => timeline.messages.value.length === 1);
+  const removing = timeline.remove(timeline.messages.value.map((message) => message.key));
+  await until(() => asked.length > 0);
+  await tab.signIn('bob');
+  expect(await removing).toMatchObject({ ok: false, unknown: true, reason: 'SIGNED_OUT' });
+  expect(asked).not.toContain('bob');
+  expect(bodies(await tab.open('alice'))).toEqual(['hello']);
+});
+
+test('what is deleted in several requests stops where another account begins', async () => {
+  const asked: string[] = [];
+  cluster.refuseDelete = (name) => {
+    asked.push(name);
+    return undefined;
+  };
+  for (let number = 0; number < 1_001; ++number) cluster.sendFrom('bob', 'alice', number.toString());
+  const tab = openTab();
+  await tab.signIn('alice');
+  const timeline = await tab.open('bob');
+  const keys = new Set<string>();
+  const note = (): void => { for (const message of timeline.messages.value) keys.add(message.key); };
+  note();
+  while (timeline.hasOlder.value) {
+    await timeline.loadOlder();
+    note();
+  }
+  expect(keys.size).toBe(1_001);
+  // The first request is under way until the other account is there.
+  let next: Promise<void> | undefined;
+  cluster.onCall = (_, name) => (name === 'deleteMessages' ? (next ??= tab.signIn('bob')) : undefined);
+  expect(await timeline.remove([...keys])).toMatchObject({ ok: false, reason: 'SIGNED_OUT' });
+  await next;
+  expect(asked).toEqual(['alice']);
 });

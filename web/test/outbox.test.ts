@@ -1,14 +1,22 @@
 // The outbox: order, once each, honest marks; through lost answers, refusals, reloads and wrong clocks.
 import { Code } from '@connectrpc/connect';
+import { signal } from '@preact/signals';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
+import { Caller } from '../src/api/caller';
+import { Nodes } from '../src/api/nodes';
+import { RequestIds } from '../src/api/request_ids';
 import type { Mark } from '../src/model/contract';
+import { Outbox } from '../src/model/outbox';
+import { openStore, type OutboxEntry, type Store } from '../src/model/store';
+import { Tabs } from '../src/model/tabs';
 import { bodies, FakeBrowser, marks, until, type Tab } from './browser';
 import { FakeCluster, refusal } from './fake_cluster';
 
 let cluster: FakeCluster;
 let browser: FakeBrowser;
 let tabs: Tab[];
+let stops: (() => void)[];
 
 const openTab = (): Tab => {
   const tab = browser.openTab();
@@ -22,8 +30,12 @@ beforeEach(() => {
   cluster.addPerson('bob');
   browser = FakeBrowser.of(cluster);
   tabs = [];
+  stops = [];
 });
-afterEach(() => { for (const tab of tabs) tab.close(); });
+afterEach(() => {
+  for (const stop of stops) stop();
+  for (const tab of tabs) tab.close();
+});
 
 test('a message goes from typed to committed to read under one key', async () => {
   const tab = openTab();
@@ -138,7 +150,8 @@ test('a forgotten request_id is told as unknown and never sent under a new one',
   const tab = openTab();
   await tab.signIn('alice');
   const timeline = await tab.open('bob');
-  cluster.refuseSend = () => refusal(Code.FailedPrecondition, 'REQUEST_ID_FORGOTTEN', { outcome: 2, position: 7n });
+  // Without a position: the node may have sent it twice, and the first may have been executed.
+  cluster.refuseSend = () => refusal(Code.FailedPrecondition, 'REQUEST_ID_FORGOTTEN', { outcome: 2, serverTime: { seconds: BigInt(Math.floor(Date.now() / 1000)) } });
   timeline.send('hello');
   await until(() => marks(timeline)[0] === 'failed');
   const [message] = timeline.messages.value;
@@ -222,4 +235,101 @@ test('what waits belongs to its account', async () => {
   await tab.signIn('alice');
   await until(() => cluster.messages.length === 1);
   expect(cluster.messages[0]!.sender).toBe('alice');
+});
+
+// By body: the request_ids under which it reached a node.
+const idsOfSends = (): Map<string, Set<string>> => {
+  const ids = new Map<string, Set<string>>();
+  cluster.refuseSend = ({ body, requestId }) => {
+    ids.set(body, (ids.get(body) ?? new Set()).add(requestId));
+    return undefined;
+  };
+  return ids;
+};
+
+test('without locks every tab sends: each message arrives once, under one request_id', async () => {
+  browser.hasLocks = false;
+  const ids = idsOfSends();
+  const first = openTab();
+  await first.signIn('alice');
+  const second = openTab();
+  await second.isLive();
+  const timelines = [await first.open('bob'), await second.open('bob')];
+  const texts = Array.from({ length: 50 }, (_, at) => `message ${at}`);
+  for (const [at, text] of texts.entries()) {
+    if (at % 10 === 5) cluster.node(at % 3).loseAnswers = 1;
+    timelines[at % 2]!.send(text);
+    await until(() => timelines.every((timeline) => bodies(timeline).includes(text)));
+  }
+  await until(() => tabs.every((tab) => tab.app.queuedCount.value === 0));
+  expect(cluster.messages.map((message) => message.body).sort()).toEqual([...texts].sort());
+  expect([...ids.values()].map((each) => each.size)).toEqual(texts.map(() => 1));
+  for (const timeline of timelines) await until(() => marks(timeline).length === 50 && marks(timeline).every((mark) => mark === 'committed'));
+});
+
+test('without locks a wrong clock gives a message one new request_id, not one in each tab', async () => {
+  browser.hasLocks = false;
+  cluster.clockAhead_ms = -3_600_000; // the page is an hour ahead
+  for (const turn of [1, 2, 3, 4, 5]) {
+    const ids = idsOfSends();
+    const [first, second] = [openTab(), openTab()]; // new ones: they have not learned the time
+    if (turn === 1) await first.signIn('alice');
+    await first.isLive();
+    await second.isLive();
+    const timeline = await first.open('bob');
+    timeline.send(`message ${turn}`);
+    await until(() => cluster.messages.length >= turn);
+    await until(() => [first, second].every((tab) => tab.app.queuedCount.value === 0));
+    first.close();
+    second.close();
+    expect(cluster.messages.map((message) => message.body)).toEqual(Array.from({ length: turn }, (_, at) => `message ${at + 1}`));
+    expect(ids.get(`message ${turn}`)!.size).toBe(2); // the refused one, and the one in its place
+  }
+});
+
+// One outbox on a store that another tab changes just before its update of this number.
+const sendBeside = async (number: number, beside: (entry: OutboxEntry) => OutboxEntry): Promise<Outbox> => {
+  const inner = await openStore(undefined);
+  let updates = 0;
+  const store: Store = Object.assign(Object.create(inner) as Store, {
+    async update(...[sequence, change]: Parameters<Store['update']>) {
+      if (++updates === number) await inner.update(sequence, beside);
+      return inner.update(sequence, change);
+    },
+  });
+  const { origin } = cluster.node(0);
+  const caller = new Caller(new Nodes(origin), cluster.transport, new RequestIds());
+  caller.token = 'token-alice';
+  const lone = new Tabs(browser.platform(openTab(), origin), 'lone');
+  const outbox = new Outbox({ store, caller, tabs: lone, account: '101', mayTry: signal(true), onCommitted: () => undefined, onNoLeader: () => undefined });
+  stops.push(() => { outbox.close(); }, () => { lone.close(); });
+  await outbox.add('bob', undefined, 'hello');
+  return outbox;
+};
+
+test('what another tab has just begun with is asked for under its request_id, and under no other', async () => {
+  cluster.clockAhead_ms = -3_600_000; // which makes a request_id anew, if nobody can have used it
+  const requestId = new RequestIds().make();
+  const outbox = await sendBeside(1, (entry) => ({ ...entry, requestId, state: 'sending' }));
+  await until(() => outbox.entries.value[0]?.state === 'failed');
+  expect(outbox.entries.value[0]!.failure).toMatch(/not known whether/);
+  expect(cluster.sends).toEqual([requestId]);
+});
+
+test('what another tab has just failed or settled is left alone', async () => {
+  const failed = await sendBeside(1, (entry) => ({ ...entry, requestId: 'theirs', state: 'failed', failure: 'refused', canRetry: true }));
+  await until(() => failed.entries.value[0]?.state === 'failed');
+  await failed.add('bob', undefined, 'next');
+  await until(() => failed.entries.value.length === 1 && cluster.messages.length === 1);
+  expect(failed.entries.value).toMatchObject([{ body: 'hello', state: 'failed', failure: 'refused' }]);
+  expect(cluster.messages[0]!.body).toBe('next');
+});
+
+test('where another tab has changed the request_id after a wrong clock, that one is used', async () => {
+  cluster.clockAhead_ms = -3_600_000;
+  const requestId = new RequestIds(() => Date.now() - 3_600_000).make();
+  const outbox = await sendBeside(2, (entry) => ({ ...entry, requestId }));
+  await until(() => cluster.messages.length === 1 && outbox.entries.value.length === 0);
+  expect(cluster.sends.length).toBe(2);
+  expect(cluster.messages[0]!.requestId).toBe(requestId);
 });

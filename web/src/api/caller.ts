@@ -4,7 +4,7 @@ import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } fro
 import { create } from '@bufbuild/protobuf';
 import { Code, type Transport } from '@connectrpc/connect';
 
-import type { AttemptError } from './errors';
+import type { AttemptError, CallErrorKind } from './errors';
 import { CallError, isSessionEnd, isWorthAnotherAttempt, serverTime_ms, toAttemptError } from './errors';
 import type { Nodes } from './nodes';
 import type { RequestIds } from './request_ids';
@@ -18,7 +18,12 @@ const kLongestPause_ms = 1_000;
 export interface CallOptions {
   readonly timeout_ms?: number;
   readonly signal?: AbortSignal;
+  readonly token?: string | undefined; // of the session that it belongs to; else the one in which it begins
 }
+
+// A call ends with its session: no attempt of it goes out under the token of another one.
+const kSessionOver: AttemptError = { code: Code.Canceled, message: 'The session of this call is over.' };
+const sessionOver = (kind: CallErrorKind): CallError => new CallError(kind, 'SIGNED_OUT', kSessionOver.message, kSessionOver);
 
 export type Attempt<T> = { readonly ok: true; readonly value: T; readonly node: string } | { readonly ok: false; readonly error: AttemptError; readonly node: string };
 
@@ -92,7 +97,9 @@ export class Caller {
   ): Promise<MessageShape<O>> {
     const until = Date.now() + (options.timeout_ms ?? kCall_ms);
     const round = new Round();
+    const token = this.tokenOf(options);
     for (;;) {
+      if (this.token !== token) throw sessionOver('unavailable');
       const attempt = await this.attempt(method, request, round, until, options.signal);
       if (attempt.ok) return attempt.value;
       const { error } = attempt;
@@ -112,8 +119,10 @@ export class Caller {
     const until = Date.now() + (options.timeout_ms ?? kCall_ms);
     const round = new Round();
     const progress = new WriteProgress();
+    const token = this.tokenOf(options);
     let requestId = this.requestIds.make();
     for (;;) {
+      if (this.token !== token) throw sessionOver(progress.isUnknown ? 'unknown' : 'refused');
       const attempt = await this.attempt(method, request(requestId), round, until, options.signal);
       if (attempt.ok) return attempt.value;
       const { error } = attempt;
@@ -151,6 +160,10 @@ export class Caller {
       if (isSessionEnd(error)) this.onSessionEnd(token);
       return { ok: false, error, node };
     }
+  }
+
+  private tokenOf(options: CallOptions): string | undefined {
+    return 'token' in options ? options.token : this.token;
   }
 
   private async attempt<I extends DescMessage, O extends DescMessage>(

@@ -15,6 +15,13 @@ export class WriteProgress {
   ) {}
 
   onError(error: AttemptError): Next {
+    // Made a moment ago by a clock that is days behind, never sent before, and never executed: a node that may have sent it
+    // twice tells no position.
+    const wasTooOldWhenMade = error.info?.reason === 'REQUEST_ID_FORGOTTEN' && isFinal(error);
+    if (wasTooOldWhenMade && !this.isUnknown && this.mayChangeId && !this.idWasChanged) {
+      this.idWasChanged = true;
+      return 'again_with_new_id';
+    }
     if (isFinal(error) && isRefused(error)) this.isUnknown = false;
     else if (!isRefused(error)) this.isUnknown = true;
 

@@ -4,6 +4,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 
 import { ConversationSchema, ListConversationsResponseSchema, MessageService, type Conversation, type Message, type WatchResponse } from '../gen/parley/v1/api_pb';
 import type { ConversationRow } from './contract';
+import type { Feed } from './feed';
 import { dateOf, positionAsOf, type Reading } from './reading';
 import type { OutboxEntry, Store } from './store';
 
@@ -16,7 +17,8 @@ export interface ConversationsWorld {
   readonly reading: Reading;
   readonly store: Store;
   readonly account: bigint;
-  readonly since: (position: bigint) => readonly WatchResponse[];
+  readonly feed: Pick<Feed, 'since' | 'hasAllSince'>;
+  readonly onBehind: () => void; // what was read lacks something: it is to be read again
   readonly unread: () => ReadonlyMap<bigint, number>;
   readonly entries: () => readonly OutboxEntry[];
 }
@@ -43,6 +45,7 @@ export class Conversations {
   readonly rows = computed(() => this.show());
   private readonly known = signal<ReadonlyMap<bigint, Conversation>>(new Map());
   private token = '';
+  private asOf = 0n; // of the answer that is shown
   private loads = 0;
   private readonly stopKeeping: () => void;
   private keepTimer: ReturnType<typeof setTimeout> | undefined;
@@ -73,12 +76,14 @@ export class Conversations {
     const pageSize = Math.min(Math.max(kPageSize, this.known.peek().size), kMostPageSize);
     const answer = await this.world.reading.read(MessageService.method.listConversations, (stale) => ({ pageSize, stale }));
     const position = positionAsOf(answer.asOf);
-    if (load !== this.loads) return position;
+    // One that lacks something, and is older than what is there, would only roll it back.
+    if (load !== this.loads || (position <= this.asOf && !this.world.feed.hasAllSince(position))) return position;
+    this.asOf = position;
     this.token = answer.nextPageToken;
     this.known.value = new Map(answer.conversations.map((each) => [each.id, each]));
     this.hasMore.value = this.token !== '';
     this.isLoaded.value = true;
-    for (const event of this.world.since(position)) this.apply(event);
+    for (const event of this.world.feed.since(position)) this.apply(event);
     return position;
   }
 
@@ -92,6 +97,7 @@ export class Conversations {
     // One that was written in meanwhile is known better already.
     for (const each of answer.conversations) if (!known.has(each.id)) known.set(each.id, each);
     this.token = answer.nextPageToken;
+    if (!this.world.feed.hasAllSince(positionAsOf(answer.asOf))) this.world.onBehind();
     this.known.value = known;
     this.hasMore.value = this.token !== '';
   }

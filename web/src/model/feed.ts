@@ -29,7 +29,8 @@ export class Feed implements WatchHandler {
   private clusterId = '';
   private watch: Watch | undefined;
   private node = '';
-  private readonly recent: WatchResponse[] = [];
+  private readonly recent: WatchResponse[] = []; // all after `recentFrom`
+  private recentFrom: bigint | undefined;
   private readonly over = new AbortController();
   private readonly stopWatching: (() => void)[] = [];
   private probe: AbortController | undefined;
@@ -74,7 +75,10 @@ export class Feed implements WatchHandler {
 
   // What was read holds everything up to `position`.
   startAt(position: bigint, clusterId: string): void {
-    if (this.position === undefined || position > this.position || clusterId !== this.clusterId) this.position = position;
+    if (this.position === undefined || position > this.position || clusterId !== this.clusterId) {
+      this.position = position;
+      this.recentFrom = position;
+    }
     this.clusterId = clusterId;
     this.hasStart.value = true;
   }
@@ -82,6 +86,11 @@ export class Feed implements WatchHandler {
   // Events after `position`, to lay over an answer that is as old as that.
   since(position: bigint): readonly WatchResponse[] {
     return this.recent.filter((event) => event.position > position);
+  }
+
+  // Whether `since(position)` is everything that came after it. Else an answer as of that position lacks something.
+  hasAllSince(position: bigint): boolean {
+    return this.recentFrom === undefined || position >= this.recentFrom;
   }
 
   // A call met a cluster that takes no writes.
@@ -260,12 +269,13 @@ export class Feed implements WatchHandler {
     this.position = response.position;
     if (response.event.case === 'heartbeat' || response.event.case === undefined) return;
     this.recent.push(response);
-    if (this.recent.length > kKeptEvents) this.recent.splice(0, kKeptEvents / 2);
+    if (this.recent.length > kKeptEvents) this.recentFrom = this.recent.splice(0, kKeptEvents / 2).at(-1)?.position;
     this.handler.onEvent(response);
   }
 
   private resync(position: bigint): void {
     this.position = position;
+    this.recentFrom = position;
     this.recent.length = 0;
     this.handler.reload(position);
   }

@@ -16,6 +16,12 @@ const kLongestAttempt_ms = 10_000;
 const kFirstPause_ms = 100;
 const kLongestPause_ms = 2_000;
 
+// It is to be sent again as if it had never failed.
+function withoutFailure(entry: OutboxEntry): OutboxEntry {
+  const { failure: _failure, canRetry: _canRetry, ...rest } = entry;
+  return rest;
+}
+
 const isUnderWay = (entry: OutboxEntry): boolean => entry.state === 'sending' || entry.state === 'asking';
 
 export interface OutboxWorld {
@@ -65,11 +71,7 @@ export class Outbox {
   }
 
   async retry(key: string): Promise<void> {
-    await this.change(key, (entry) => {
-      if (entry.state !== 'failed') return entry;
-      const { failure: _failure, canRetry: _canRetry, ...rest } = entry;
-      return { ...rest, state: 'queued' };
-    });
+    await this.change(key, (entry) => (entry.state === 'failed' ? { ...withoutFailure(entry), state: 'queued' } : entry));
   }
 
   async discard(key: string): Promise<void> {
@@ -128,12 +130,13 @@ export class Outbox {
 
   // Until its outcome is known. False: not now.
   private async send(entry: OutboxEntry): Promise<boolean> {
-    const { store, caller } = this.world;
-    // Somebody began with it and was interrupted: it may have happened.
-    const progress = new WriteProgress(isUnderWay(entry));
+    const { store } = this.world;
+    const begun = await this.begin(entry);
+    if (!begun) return true;
+    const progress = new WriteProgress(begun.isUnknown);
     const tried = new Set<string>();
-    let current = await this.begin(entry);
-    for (let made = 0; current && this.mayGoOn; ++made) {
+    let current: OutboxEntry | undefined = begun.entry;
+    for (let made = 0; current && current.state !== 'failed' && this.mayGoOn; ++made) {
       const attempt = await this.attempt(current, made, tried);
       if (attempt === 'committed') return true;
       if (this.over.signal.aborted) return false;
@@ -145,8 +148,7 @@ export class Outbox {
         return true;
       }
       if (next === 'again_with_new_id') {
-        const requestId = caller.requestIds.make();
-        current = await store.update(current.sequence, (stored) => ({ ...stored, requestId }));
+        current = await this.changeId(current, progress);
         continue;
       }
       if (progress.isUnknown && current.state !== 'asking') await this.become(current, 'asking');
@@ -158,17 +160,35 @@ export class Outbox {
     return false;
   }
 
-  private async begin(entry: OutboxEntry): Promise<OutboxEntry | undefined> {
-    const requestId = entry.requestId ?? this.world.caller.requestIds.make();
-    const state = isUnderWay(entry) ? 'asking' : 'sending';
-    if (entry.requestId === requestId && entry.state === state) return entry;
-    const begun = await this.world.store.update(entry.sequence, (stored) => ({ ...stored, requestId, state }));
-    await this.changed();
-    return begun;
+  // By what is stored, not by what was listed: another tab may have begun with it, or be done with it, meanwhile.
+  // Unknown: somebody began with it before, and it may have happened.
+  private async begin(entry: OutboxEntry): Promise<{ readonly entry: OutboxEntry; readonly isUnknown: boolean } | undefined> {
+    const madeId = this.world.caller.requestIds.make();
+    let isUnknown = false;
+    const begun = await this.world.store.update(entry.sequence, (stored) => {
+      if (stored.state === 'failed') return stored;
+      isUnknown = isUnderWay(stored);
+      const state = isUnknown ? 'asking' : 'sending';
+      return stored.requestId !== undefined && stored.state === state ? stored : { ...stored, requestId: stored.requestId ?? madeId, state };
+    });
+    if (begun?.requestId !== entry.requestId || begun?.state !== entry.state) await this.changed();
+    return begun && begun.state !== 'failed' ? { entry: begun, isUnknown } : undefined;
   }
 
+  // The clock was wrong when its request_id was made. Where another tab has changed it already, that one is good.
+  private async changeId(entry: OutboxEntry, progress: WriteProgress): Promise<OutboxEntry | undefined> {
+    const requestId = this.world.caller.requestIds.make();
+    const changed = await this.world.store.update(entry.sequence, (stored) =>
+      stored.requestId === entry.requestId ? { ...withoutFailure(stored), requestId, state: 'sending' } : stored);
+    if (changed && changed.requestId !== requestId) progress.isUnknown = true;
+    await this.changed();
+    return changed;
+  }
+
+  // Another tab may know more: that it failed, or that an attempt of its own may have happened.
   private async become(entry: OutboxEntry, state: OutboxEntry['state']): Promise<void> {
-    await this.world.store.update(entry.sequence, (stored) => ({ ...stored, state }));
+    await this.world.store.update(entry.sequence, (stored) =>
+      stored.state === 'sending' || (stored.state === 'queued' && state === 'asking') ? { ...stored, state } : stored);
     await this.changed();
   }
 
@@ -199,7 +219,8 @@ export class Outbox {
     const failure = isUnknown ? `It is not known whether this message was sent: ${error.message}` : error.message;
     // Decided for this request_id, or no longer known: asking again under it says the same.
     const canRetry = !isUnknown && isRefused(error) && !isFinal(error);
-    await this.world.store.update(entry.sequence, (stored) => ({ ...stored, state: 'failed', failure, canRetry }));
+    await this.world.store.update(entry.sequence, (stored) =>
+      stored.requestId === entry.requestId ? { ...stored, state: 'failed', failure, canRetry } : stored);
     await this.changed();
   }
 

@@ -81,7 +81,7 @@ function keyValueOf(storage: Storage | undefined): KeyValue {
 }
 
 // Without Web Locks (a page that is neither on HTTPS nor on localhost) every tab works for itself. That is safe:
-// whatever two tabs send twice carries the same request_id.
+// one of them gives a message its request_id, in one transaction, and the others find it and send under the same one.
 function holdLock(name: string, granted: () => void, signal: AbortSignal): void {
   if (!('locks' in navigator)) {
     granted();

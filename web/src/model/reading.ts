@@ -19,16 +19,20 @@ export class Reading {
     method: DescMethodUnary<I, O>,
     request: (stale: boolean) => MessageInitShape<I>,
   ): Promise<MessageShape<O>> {
+    const { token } = this.caller;
     if (!this.isReadOnly()) {
       try {
-        return await this.caller.read(method, request(false), { timeout_ms: kFresh_ms });
+        return await this.caller.read(method, request(false), { timeout_ms: kFresh_ms, token });
       } catch (error) {
         if (!(error instanceof CallError) || error.kind !== 'unavailable') throw error;
       }
     }
-    return this.caller.read(method, request(true), { timeout_ms: kStale_ms });
+    return this.caller.read(method, request(true), { timeout_ms: kStale_ms, token });
   }
 }
+
+// Pages of one answer may come from several nodes: it is as old as the oldest.
+export const earlier = (one: bigint | undefined, other: bigint): bigint => (one === undefined || other < one ? other : one);
 
 export const positionAsOf = (asOf: AsOf | undefined): bigint => asOf?.position ?? 0n;
 

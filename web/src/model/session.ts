@@ -49,7 +49,13 @@ export class SessionKeeper {
     this.stop();
   }
 
-  end(why: string): void {
+  // Unless another tab has begun another session meanwhile: that one stays.
+  end(why: string | undefined, token = this.caller.token): void {
+    const kept = this.kept();
+    if (kept && kept.token !== token) {
+      this.signIn(kept);
+      return;
+    }
     this.keyValue.set(kName, null);
     this.signOut(why);
   }
@@ -78,16 +84,16 @@ export class SessionKeeper {
   // This browser forgets the session in any case.
   async logOut(): Promise<Outcome> {
     let outcome: Outcome = done;
-    const kept = this.kept();
+    const { token } = this.caller;
+    const account = this.account();
     try {
       await this.caller.write(AccountService.method.logOut, (requestId) => ({ requestId }), { timeout_ms: kLogOut_ms });
     } catch (error) {
       if (!(error instanceof CallError) || error.reason !== 'SESSION_ENDED') outcome = failure(error);
     }
     const why = outcome.ok ? undefined : 'Logged out here. The cluster could not be told: the session stays valid there until it expires.';
-    this.keyValue.set(kName, null);
-    this.signOut(why);
-    if (kept) await this.forget(kept.id, 'read');
+    this.end(why, token);
+    if (account !== undefined) await this.forget(account, 'read');
     return outcome;
   }
 
@@ -101,14 +107,15 @@ export class SessionKeeper {
   }
 
   async deleteAccount(password: string): Promise<Outcome> {
-    const kept = this.kept();
+    const { token } = this.caller;
+    const account = this.account();
     try {
       await this.caller.write(AccountService.method.deleteAccount, (requestId) => ({ password, requestId }));
     } catch (error) {
       return failure(error);
     }
-    this.end('The account was deleted.');
-    if (kept) await this.forget(kept.id, 'everything');
+    this.end('The account was deleted.', token);
+    if (account !== undefined) await this.forget(account, 'everything');
     return done;
   }
 
@@ -129,6 +136,12 @@ export class SessionKeeper {
   private signOut(why?: string): void {
     this.caller.token = undefined;
     this.current.value = { kind: 'signed_out', ...(why === undefined ? {} : { why }) };
+  }
+
+  // Whose session this tab has.
+  private account(): string | undefined {
+    const now = this.current.peek();
+    return now.kind === 'signed_in' ? now.id.toString() : undefined;
   }
 
   private kept(): Kept | undefined {

@@ -20,6 +20,8 @@ const kFirstPause_ms = 200;
 const kLongestPause_ms = 2_000;
 const kGather_ms = 30;
 
+type List = 'conversations' | 'unread';
+
 export interface SignedInWorld {
   readonly platform: Platform;
   readonly caller: Caller;
@@ -41,8 +43,8 @@ export class SignedIn implements FeedHandler {
   private readonly readMarks: ReadMarks;
   private readonly timelines = new Set<ConversationTimeline>();
   private readonly over = new AbortController();
-  private unreadTimer: ReturnType<typeof setTimeout> | undefined;
-  private listTimer: ReturnType<typeof setTimeout> | undefined;
+  private readonly timers = new Map<List, ReturnType<typeof setTimeout>>();
+  private readonly toRefresh = new Set<List>();
   private reloads = 0;
 
   constructor(private readonly world: SignedInWorld) {
@@ -51,8 +53,7 @@ export class SignedIn implements FeedHandler {
     this.feed = new Feed(platform, caller, this.tabs, this, world.onStatus);
     caller.onNodeFailed = (node) => { this.feed.onNodeFailed(node); };
     this.reading = new Reading(caller, () => this.feed.isReadOnly);
-    const since = (position: bigint): readonly WatchResponse[] => this.feed.since(position);
-    this.unread = new Unread(this.reading, account, since);
+    this.unread = new Unread(this.reading, account, this.feed);
     this.outbox = new Outbox({
       store,
       caller,
@@ -66,7 +67,8 @@ export class SignedIn implements FeedHandler {
       reading: this.reading,
       store,
       account,
-      since,
+      feed: this.feed,
+      onBehind: () => { this.refreshLater('conversations'); },
       unread: () => this.unread.counts.value,
       entries: () => this.outbox.entries.value,
     });
@@ -81,8 +83,7 @@ export class SignedIn implements FeedHandler {
 
   close(): void {
     this.over.abort();
-    clearTimeout(this.unreadTimer);
-    clearTimeout(this.listTimer);
+    for (const timer of this.timers.values()) clearTimeout(timer);
     for (const timeline of [...this.timelines]) timeline.close();
     this.conversations.close();
     this.feed.close();
@@ -104,7 +105,7 @@ export class SignedIn implements FeedHandler {
         conversations: this.conversations,
         readMarks: this.readMarks,
         unread: () => this.unread.counts.peek(),
-        since: (position) => this.feed.since(position),
+        feed: this.feed,
         draft: this.drafts.of(peer.name),
         onClose: (closed) => { this.timelines.delete(closed); },
       },
@@ -118,8 +119,8 @@ export class SignedIn implements FeedHandler {
 
   onEvent(event: WatchResponse): void {
     batch(() => {
-      if (this.conversations.apply(event)) this.refreshConversations();
-      if (this.unread.apply(event)) this.refreshUnread();
+      if (this.conversations.apply(event)) this.refresh('conversations');
+      if (this.unread.apply(event)) this.refresh('unread');
       for (const timeline of this.timelines) timeline.apply(event);
     });
     const { requestId } = event;
@@ -146,7 +147,7 @@ export class SignedIn implements FeedHandler {
           const [unread, position] = await Promise.all([this.unread.load(), this.conversations.load()]);
           const asOf = position < unread.position ? position : unread.position;
           if (reload !== this.reloads || this.over.signal.aborted) return;
-          if (asOf >= notBefore) {
+          if (asOf >= notBefore && this.feed.hasAllSince(asOf)) {
             this.feed.startAt(asOf, unread.clusterId);
             for (const timeline of this.timelines) void timeline.refresh();
             return;
@@ -161,21 +162,28 @@ export class SignedIn implements FeedHandler {
   }
 
   // Events that come in a bunch are followed by one look.
-  private refreshUnread(): void {
-    this.unreadTimer ??= setTimeout(() => {
-      this.unreadTimer = undefined;
-      this.unread.load().catch(() => { if (!this.over.signal.aborted) this.refreshLater(() => { this.refreshUnread(); }); });
+  private refresh(list: List): void {
+    if (this.timers.has(list)) return;
+    const timer = setTimeout(() => {
+      this.timers.delete(list);
+      void this.look(list);
     }, kGather_ms);
+    this.timers.set(list, timer);
   }
 
-  private refreshConversations(): void {
-    this.listTimer ??= setTimeout(() => {
-      this.listTimer = undefined;
-      this.conversations.load().catch(() => { if (!this.over.signal.aborted) this.refreshLater(() => { this.refreshConversations(); }); });
-    }, kGather_ms);
+  // An answer that failed, or that lacks something, is asked for again.
+  private async look(list: List): Promise<void> {
+    const reading = list === 'unread' ? this.unread.load().then(({ position }) => position) : this.conversations.load();
+    const isWhole = await reading.then((position) => this.feed.hasAllSince(position), () => false);
+    if (!isWhole) this.refreshLater(list);
   }
 
-  private refreshLater(refresh: () => void): void {
-    void pause(kLongestPause_ms, this.over.signal).then(() => { if (!this.over.signal.aborted) refresh(); });
+  private refreshLater(list: List): void {
+    if (this.toRefresh.has(list)) return;
+    this.toRefresh.add(list);
+    void pause(kLongestPause_ms, this.over.signal).then(() => {
+      this.toRefresh.delete(list);
+      if (!this.over.signal.aborted) this.refresh(list);
+    });
   }
 }

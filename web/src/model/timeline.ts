@@ -9,9 +9,10 @@ import { pause } from '../api/caller';
 import { CallError } from '../api/errors';
 import { kMaxShownMessages, type Mark, type Outcome, type ShownMessage, type Timeline } from './contract';
 import { peerOf, type Conversations } from './conversations';
+import type { Feed } from './feed';
 import type { Outbox } from './outbox';
 import type { ReadMarks } from './read_marks';
-import { dateOf, done, failure, positionAsOf, type Reading } from './reading';
+import { dateOf, done, earlier, failure, positionAsOf, type Reading } from './reading';
 import type { OutboxEntry, Store } from './store';
 
 const kPageSize = 50;
@@ -20,6 +21,7 @@ const kStep = 100; // by which the window moves
 const kMostIds = 1_000;
 const kMostUnreadLoaded = 250;
 const kAgain_ms = 1_500;
+const kLongestAgain_ms = 6_000;
 const kKeep_ms = 300;
 
 export interface TimelineWorld {
@@ -31,7 +33,7 @@ export interface TimelineWorld {
   readonly conversations: Conversations;
   readonly readMarks: ReadMarks;
   readonly unread: () => ReadonlyMap<bigint, number>;
-  readonly since: (position: bigint) => readonly WatchResponse[];
+  readonly feed: Pick<Feed, 'since' | 'hasAllSince'>;
   readonly draft: Signal<string>;
   readonly onClose: (timeline: ConversationTimeline) => void;
 }
@@ -59,6 +61,9 @@ export class ConversationTimeline implements Timeline {
   private readonly hasOlderPages = signal(false);
   private olderToken = '';
   private loads = 0;
+  private asOf: bigint | undefined; // of the answer that is shown
+  private isBehind = false; // it lacks something that no event will bring
+  private isCatchingUp = false;
   private readonly over = new AbortController();
   private readonly stopWatching: () => void;
   private readonly stopKeeping: () => void;
@@ -143,6 +148,23 @@ export class ConversationTimeline implements Timeline {
     }
   }
 
+  // What a node that lags had said is shown until one can say more.
+  private async catchUp(): Promise<void> {
+    if (this.isCatchingUp) return;
+    this.isCatchingUp = true;
+    for (let turn = 0; this.isBehind && !this.over.signal.aborted; ++turn) {
+      await pause(Math.min(kAgain_ms * 2 ** turn, kLongestAgain_ms), this.over.signal);
+      if (this.isBehind && this.loading.peek() !== 'older') await this.refresh();
+    }
+    this.isCatchingUp = false;
+  }
+
+  private noteAsOf(position: bigint): void {
+    if (this.world.feed.hasAllSince(position)) return;
+    this.isBehind = true;
+    void this.catchUp();
+  }
+
   // Reads again down to the oldest message that is loaded. False: it failed, and `error` says why.
   private async reload(): Promise<boolean> {
     const load = ++this.loads;
@@ -157,7 +179,8 @@ export class ConversationTimeline implements Timeline {
       do {
         const answer = await this.page(token, pageSize);
         if (load !== this.loads || this.over.signal.aborted) return true;
-        asOf ??= positionAsOf(answer.asOf);
+        asOf = earlier(asOf, positionAsOf(answer.asOf));
+        if (this.isRollback(asOf)) return this.keepLoaded(asOf);
         messages.push(...answer.messages);
         token = answer.nextPageToken;
         pageSize = kMostPageSize;
@@ -167,6 +190,18 @@ export class ConversationTimeline implements Timeline {
     } catch (error) {
       return this.loadFailed(error, load);
     }
+  }
+
+  // It lacks something, and is older than what is there.
+  private isRollback(asOf: bigint): boolean {
+    return this.asOf !== undefined && asOf <= this.asOf && !this.world.feed.hasAllSince(asOf);
+  }
+
+  private keepLoaded(asOf: bigint): true {
+    this.error.value = null;
+    this.loading.value = null;
+    this.noteAsOf(asOf);
+    return true;
   }
 
   private async loadPage(): Promise<void> {
@@ -185,7 +220,9 @@ export class ConversationTimeline implements Timeline {
         this.hasOlderPages.value = this.olderToken !== '';
         this.error.value = null;
       });
-      for (const event of this.world.since(positionAsOf(answer.asOf))) this.apply(event);
+      const asOf = positionAsOf(answer.asOf);
+      for (const event of this.world.feed.since(asOf)) this.apply(event);
+      this.noteAsOf(asOf);
     } catch (error) {
       this.loadFailed(error, load);
     } finally {
@@ -244,8 +281,11 @@ export class ConversationTimeline implements Timeline {
       const first = topId === undefined ? 0 : countUpTo(messages, topId - 1n);
       this.first.value = Math.max(first, last - kMaxShownMessages, 0);
       this.last.value = last;
-      for (const event of this.world.since(asOf)) this.apply(event);
+      for (const event of this.world.feed.since(asOf)) this.apply(event);
     });
+    this.asOf = asOf;
+    this.isBehind = false;
+    this.noteAsOf(asOf);
   }
 
   private noteFirstUnread(): void {
@@ -424,12 +464,13 @@ export class ConversationTimeline implements Timeline {
 
   async remove(keys: readonly string[]): Promise<Outcome> {
     const wanted = new Set(keys);
+    const { token } = this.world.caller; // of the account whose messages these are, however long it takes
     for (const key of keys) await this.world.outbox.discard(key);
     const ids = this.loaded.peek().filter((message) => wanted.has(this.keyOf(message))).map((message) => message.id);
     for (let at = 0; at < ids.length; at += kMostIds) {
       const messageIds = ids.slice(at, at + kMostIds);
       try {
-        await this.world.caller.write(MessageService.method.deleteMessages, (requestId) => ({ messageIds, requestId }));
+        await this.world.caller.write(MessageService.method.deleteMessages, (requestId) => ({ messageIds, requestId }), { token });
       } catch (error) {
         // Another tab or device was first.
         if (!(error instanceof CallError) || error.reason !== 'MESSAGES_NOT_FOUND') return failure(error);

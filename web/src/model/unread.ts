@@ -2,7 +2,8 @@
 import { computed, signal } from '@preact/signals';
 
 import { MessageService, type WatchResponse } from '../gen/parley/v1/api_pb';
-import { positionAsOf, type Reading } from './reading';
+import type { Feed } from './feed';
+import { earlier, positionAsOf, type Reading } from './reading';
 
 const kPageSize = 500;
 const kMostPages = 20;
@@ -16,7 +17,7 @@ export class Unread {
   constructor(
     private readonly reading: Reading,
     private readonly account: bigint,
-    private readonly since: (position: bigint) => readonly WatchResponse[],
+    private readonly feed: Pick<Feed, 'since' | 'hasAllSince'>,
   ) {}
 
   // Says as of when, and of which cluster.
@@ -29,17 +30,18 @@ export class Unread {
     for (let page = 0; page < kMostPages; ++page) {
       const pageToken = token;
       const answer = await this.reading.read(MessageService.method.getUnreadCounts, (stale) => ({ pageSize: kPageSize, pageToken, stale }));
-      asOf ??= positionAsOf(answer.asOf);
+      asOf = earlier(asOf, positionAsOf(answer.asOf));
       clusterId = answer.asOf?.clusterId ?? '';
       for (const each of answer.counts) counts.set(each.conversationId, each.unreadCount);
       token = answer.nextPageToken;
       if (token === '') break;
     }
     const position = asOf ?? 0n;
-    if (load === this.loads) {
+    // One that lacks something, and is older than what is there, would only roll it back.
+    if (load === this.loads && (position > this.asOf || this.feed.hasAllSince(position))) {
       this.asOf = position;
       this.counts.value = counts;
-      for (const event of this.since(position)) this.apply(event);
+      for (const event of this.feed.since(position)) this.apply(event);
     }
     return { position, clusterId };
   }
