@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <fstream>
 #include <regex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "parley/v1/api.pb.h"
@@ -172,25 +174,98 @@ TEST_F(CliSuite, AnUnknownOutcomeIsAskedAgainAndNeverDoneTwice) {
   EXPECT_THAT(lines(bob_.run({"inbox"}).out), SizeIs(1));
 }
 
+// The first attempt reaches a node and its reply is lost; while it is asked again, the way back opens.
+TEST_F(CliSuite, J22_ALostReplyIsToldAsUnknownWhileItIsAskedAgainAndThenAsSent) {
+  FaultyProxy proxy(cluster_.client_address(cluster_.wait_for_leader()));
+  const CliRunner through_proxy(to_string(proxy.address()));
+  expect_done(through_proxy.run({"login", "ann", "--password-stdin"}, kPassword), HasSubstr("ann"));
+  proxy.drop_data_replies();
+  bool was_told = false;
+  const auto result =
+      through_proxy.run_watched({"send", "bob", "once", "--timeout", "60"}, "", [&](const std::string& err) {
+        if (err.contains("outcome unknown, asking again")) {
+          was_told = true;
+          proxy.pass_replies();
+        }
+      });
+  EXPECT_TRUE(was_told) << result.err;
+  expect_done(result, HasSubstr("to bob"));
+  EXPECT_THAT(lines(result.err), SizeIs(1)) << result.err;
+  EXPECT_THAT(lines(bob_.run({"inbox"}).out), ElementsAre(HasSubstr("once")));
+}
+
+// What nothing that is refused may change.
+class SeenByAnn {
+ public:
+  explicit SeenByAnn(const CliRunner& ann) : ann_(ann), before_(rows()) {}
+  void expect_nothing_changed() const { EXPECT_EQ(rows(), before_); }
+
+ private:
+  [[nodiscard]] std::string rows() const {
+    return ann_.run({"users"}).out + ann_.run({"inbox"}).out + ann_.run({"history", "bob"}).out +
+           ann_.run({"unread"}).out;
+  }
+  const CliRunner& ann_;
+  std::string before_;
+};
+
 // Bad input is refused with a message that names the limit.
 TEST_F(CliSuite, BadInputNamesItsLimit) {
+  const std::string id = id_of(ann_.run({"send", "ann", "a", "note"}));
+  expect_done(bob_.run({"send", "ann", "hello"}), HasSubstr("sent"));
+  const SeenByAnn unchanged(ann_);
   const CliRunner nobody(cluster_.servers());
   expect_refused(nobody.run({"register", "", "--password-stdin"}, kPassword), "32");
   expect_refused(nobody.run({"register", std::string(33, 'a'), "--password-stdin"}, kPassword), "32");
   expect_refused(nobody.run({"register", "a b", "--password-stdin"}, kPassword), "a-z");
-  expect_refused(nobody.run({"register", "a\x1b[2J", "--password-stdin"}, kPassword), "a-z");
-  expect_refused(nobody.run({"register", "carl", "--password-stdin"}, "short\n"), "8");
+  for (const char* const name : {"a\x1b[2J", "a\nb", "a\x7f", "a\xc2\x9b", "a\xe2\x80\xae", "b\xff"}) {
+    const auto result = nobody.run({"register", name, "--password-stdin"}, kPassword);
+    expect_refused(result, "1 to 32 of a-z 0-9 . _ -");
+    expect_refused(ann_.run({"send", name, "hello"}), "1 to 32 of a-z 0-9 . _ -");
+    EXPECT_THAT(lines(result.err), SizeIs(1)) << "nothing in it breaks the line";
+  }
+  expect_refused(nobody.run({"register", "carl", "--password-stdin"}, "short\n"), "8 to 128 bytes");
+  expect_refused(nobody.run({"register", "carl", "--password-stdin"}, "\n"), "8 to 128 bytes");
+  expect_refused(nobody.run({"register", "carl", "--password-stdin"}, "no text: \xff\n"), "8 to 128 bytes");
+  expect_refused(ann_.run({"passwd", "--password-stdin"}, "correct horse\nshort\n"), "8 to 128 bytes");
   expect_refused(nobody.run({"register", "carl", "--password-stdin"}, std::string(129, 'p') + "\n"), "128");
   expect_refused(ann_.run({"send", "bob", ""}), "16");
   expect_refused(ann_.run({"send", "bob", "-"}, std::string(16'385, 'x')), "16");
-  expect_done(ann_.run({"send", "bob", "-"}, std::string(16'384, 'x')), HasSubstr("sent"));
+  expect_refused(ann_.run({"send", "bob", "no text: \xff"}), "UTF-8");
   expect_refused(ann_.run({"users", std::string(65, '*')}), "64");
-  std::vector<std::string> read = {"read"};
-  for (int i = 1; i <= 1'001; ++i) {
-    read.push_back(std::to_string(i));
+  for (const char* const command : {"read", "delete"}) {
+    std::vector<std::string> ids = {command, id};
+    while (ids.size() <= 1'001) {
+      ids.push_back(std::to_string(ids.size()));
+    }
+    expect_refused(ann_.run(ids), "1 to 1000 ids, not 1001");
   }
-  expect_refused(ann_.run(read), "1000");
   expect_refused(ann_.run({"--servers", "http://127.0.0.1:1", "inbox"}), "scheme", 2);
+  unchanged.expect_nothing_changed();
+  expect_done(ann_.run({"login", "ann", "--password-stdin"}, kPassword), HasSubstr("logged in as ann"));
+  expect_done(ann_.run({"send", "bob", "-"}, std::string(16'384, 'x')), HasSubstr("sent"));
+}
+
+// Of a form that no node ever gave, of another cluster, and such as cannot even be sent.
+TEST_F(CliSuite, TokensThatAreNoneAreRefused) {
+  const auto file = ann_.config_home() / "parley" / "default.toml";
+  const std::string of_another_cluster(54, 'A');
+  for (const auto& [token, advice] :
+       std::vector<std::pair<std::string, std::string>>{{"garbage", "log in again"},
+                                                        {of_another_cluster, "log in again"},
+                                                        {"\u00fcber", "try: parley login NAME"},
+                                                        {R"(two\nlines)", "try: parley login NAME"}}) {
+    SCOPED_TRACE(token);
+    std::ofstream(file) << "account = \"ann\"\naccount_id = 1\ntoken = \"" << token << "\"\n";
+    expect_refused(ann_.run({"send", "bob", "hello"}), advice);
+    expect_refused(ann_.run({"inbox"}), advice);
+    const auto in_json = ann_.run({"--json", "inbox"});
+    EXPECT_EQ(in_json.exit_code, 1);
+    EXPECT_THAT(in_json.err, HasSubstr("\"code\":\"UNAUTHENTICATED\""));
+  }
+  EXPECT_THAT(bob_.run({"inbox"}).out, IsEmpty());
+  expect_done(ann_.run({"login", "ann", "--password-stdin"}, kPassword), HasSubstr("logged in as ann"));
+  expect_done(ann_.run({"send", "bob", "hello"}), HasSubstr("to bob"));
 }
 
 }  // namespace

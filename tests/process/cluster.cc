@@ -90,20 +90,25 @@ const NodeAddresses& Cluster::advertised(int node) const {
   return options_.advertised.empty() ? options_.addresses[index(node)] : options_.advertised[index(node)];
 }
 
+std::string Cluster::members_list(const std::vector<int>& nodes) const {
+  std::string list;
+  for (const int node : nodes) {
+    list += fmt::format("{}{}={}", list.empty() ? "" : ",", node, to_string(advertised(node).peer));
+  }
+  return list;
+}
+
 std::vector<std::string> Cluster::command(int node, const std::vector<int>& members) const {
   std::vector<std::string> words;
   if (options_.wrapper) {
     words = options_.wrapper(node);
   }
-  std::string cluster;
-  for (const int id : members) {
-    cluster += fmt::format("{}{}={}", cluster.empty() ? "" : ",", id, to_string(advertised(id).peer));
-  }
   const NodeAddresses& own = options_.addresses[index(node)];
   for (const std::string& word :
        {program("parleyd").string(), std::string("--id"), std::to_string(node), std::string("--data"),
         data_folder(node).string(), std::string("--client"), to_string(own.client), std::string("--peer"),
-        to_string(own.peer), std::string("--http"), to_string(own.http), std::string("--cluster"), cluster}) {
+        to_string(own.peer), std::string("--http"), to_string(own.http), std::string("--cluster"),
+        members_list(members)}) {
     words.push_back(word);
   }
   if (options_.extra_flags) {
@@ -134,6 +139,15 @@ void Cluster::start_all() {
 void Cluster::stop(int node, int signal) {
   processes_[index(node)]->send_signal(signal);
   wait_for_end(node, signal);
+}
+
+void Cluster::stop(const std::vector<int>& nodes, int signal) {
+  for (const int node : nodes) {
+    processes_[index(node)]->send_signal(signal);
+  }
+  for (const int node : nodes) {
+    wait_for_end(node, signal);
+  }
 }
 
 void Cluster::wait_for_end(int node, int signal) {
@@ -208,13 +222,17 @@ void Cluster::change_all_addresses() {
   }
 }
 
-std::unique_ptr<client::Client> Cluster::client(const std::vector<int>& nodes) const {
+client::ClientOptions Cluster::client_options(const std::vector<int>& nodes) const {
   client::ClientOptions options;
   for (const int node : nodes.empty() ? ids() : nodes) {
     options.servers.push_back(client_address(node));
   }
   options.timeout = std::chrono::seconds(60);
-  return std::make_unique<client::Client>(std::move(options));
+  return options;
+}
+
+std::unique_ptr<client::Client> Cluster::client(const std::vector<int>& nodes) const {
+  return std::make_unique<client::Client>(client_options(nodes));
 }
 
 bool Cluster::log_in_observer() {

@@ -56,6 +56,7 @@ class Cluster {
   void start_with_other_list(int node);
   // SIGKILL or SIGTERM, and waits for the end. SIGTERM has to end it within 30 s, with exit code 0.
   void stop(int node, int signal);
+  void stop(const std::vector<int>& nodes, int signal);  // all of them at once
   void stop_all(int signal);
   void freeze(int node);  // SIGSTOP
   void thaw(int node);    // SIGCONT
@@ -68,6 +69,8 @@ class Cluster {
   [[nodiscard]] std::vector<base::Address> listening(int node) const;
   [[nodiscard]] std::string servers() const;  // of all, for --servers
   [[nodiscard]] std::string servers(const std::vector<int>& nodes) const;
+  // Of these, for --cluster: as nodes name it.
+  [[nodiscard]] std::string members_list(const std::vector<int>& nodes) const;
   [[nodiscard]] std::filesystem::path folder() const { return folder_.path(); }
   [[nodiscard]] std::filesystem::path data_folder(int node) const;
   [[nodiscard]] std::filesystem::path log_file(int node) const;
@@ -75,7 +78,8 @@ class Cluster {
   // New ports for every node; they must not run.
   void change_all_addresses();
 
-  // A client of these nodes (none named: of all), without a session.
+  // Of these nodes (none named: of all), without a session.
+  [[nodiscard]] client::ClientOptions client_options(const std::vector<int>& nodes = {}) const;
   [[nodiscard]] std::unique_ptr<client::Client> client(const std::vector<int>& nodes = {}) const;
 
   // What a node says of itself; nothing: it does not answer.

@@ -4,16 +4,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <functional>
 #include <map>
-#include <optional>
+#include <memory>
+#include <mutex>
 #include <regex>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "client/client.h"
 #include "client/request_ids.h"
+#include "client/watch.h"
 #include "tests/process/cluster.h"
 #include "tests/process/faulty_proxy.h"
 #include "tests/process/talk.h"
@@ -22,7 +27,12 @@
 namespace parley::testing {
 namespace {
 
-using ::testing::SizeIs;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::StartsWith;
+
+// The write that is refused, in the log.
+constexpr const char* kRefusedWrite = "SendMessage to nobody";
 
 std::string new_request_id() { return client::RequestIds({}).make(); }
 
@@ -55,6 +65,31 @@ std::uint64_t position_in(const std::string& told) {
   return position;
 }
 
+// Who the writes are about: a token each, and two messages that bob has received.
+struct People {
+  std::string prefix;  // of their names
+  std::string ann;
+  std::string bob;
+  std::string leaver;
+  std::string changer;
+  std::string goner;
+  std::uint64_t to_read = 0;
+  std::uint64_t to_delete = 0;
+};
+
+People make_people(client::Client& client, const std::string& prefix) {
+  People people{.prefix = prefix};
+  people.ann = sign_up(client, prefix + "ann");
+  people.bob = sign_up(client, prefix + "bob");
+  people.leaver = sign_up(client, prefix + "leaver");
+  people.changer = sign_up(client, prefix + "changer");
+  people.goner = sign_up(client, prefix + "goner");
+  client.set_token(people.ann);
+  people.to_read = send_note(client, prefix + "bob", "to be read");
+  people.to_delete = send_note(client, prefix + "bob", "to be deleted");
+  return people;
+}
+
 // A write that can be asked for again and again, with the same request_id.
 struct Write {
   std::string name;
@@ -62,41 +97,24 @@ struct Write {
   std::function<std::string(client::Client&)> ask;
 };
 
-// One of every kind, each with accounts of its own. `setting_up` makes those.
-std::vector<Write> all_writes(client::Client& setting_up, const std::string& prefix) {
-  const auto account = [&](const std::string& name) { return sign_up(setting_up, prefix + name); };
-  const auto send = [&](const std::string& from_token, const std::string& to) {
-    setting_up.set_token(from_token);
-    v1::SendMessageRequest request;
-    request.set_recipient(prefix + to);
-    request.set_body("hello");
-    const auto outcome = setting_up.send_message(request);
-    return std::get<client::Done<v1::SendMessageResponse>>(outcome).answer.message().id();
-  };
-  const std::string ann = account("ann");
-  const std::string bob = account("bob");
-  const std::string leaver = account("leaver");
-  const std::string changer = account("changer");
-  const std::string goner = account("goner");
-  const std::uint64_t to_read = send(ann, "bob");
-  const std::uint64_t to_delete = send(ann, "bob");
-
+// One of every kind that has a request_id: all but LogIn, which opens another session each time.
+std::vector<Write> all_writes(const People& people) {
   v1::CreateAccountRequest create;
-  create.set_name(prefix + "new");
+  create.set_name(people.prefix + "new");
   create.set_password("correct horse");
   create.set_request_id(new_request_id());
   v1::SendMessageRequest message;
-  message.set_recipient(prefix + "bob");
+  message.set_recipient(people.prefix + "bob");
   message.set_body("once");
   message.set_request_id(new_request_id());
   v1::SendMessageRequest to_nobody = message;
-  to_nobody.set_recipient(prefix + "nobody");
+  to_nobody.set_recipient(people.prefix + "nobody");
   to_nobody.set_request_id(new_request_id());
   v1::MarkReadRequest read;
-  read.add_message_ids(to_read);
+  read.add_message_ids(people.to_read);
   read.set_request_id(new_request_id());
   v1::DeleteMessagesRequest remove;
-  remove.add_message_ids(to_delete);
+  remove.add_message_ids(people.to_delete);
   remove.set_request_id(new_request_id());
   v1::LogOutRequest log_out;
   log_out.set_request_id(new_request_id());
@@ -109,15 +127,17 @@ std::vector<Write> all_writes(client::Client& setting_up, const std::string& pre
   gone.set_request_id(new_request_id());
   return {
       {"CreateAccount", "", [=](client::Client& client) { return told(client.create_account(create)); }},
-      {"SendMessage", ann, [=](client::Client& client) { return told(client.send_message(message)); }},
-      {"SendMessage to nobody", ann,
+      {"SendMessage", people.ann, [=](client::Client& client) { return told(client.send_message(message)); }},
+      {kRefusedWrite, people.ann,
        [=](client::Client& client) { return told(client.send_message(to_nobody)); }},
-      {"MarkRead", bob, [=](client::Client& client) { return told(client.mark_read(read)); }},
-      {"DeleteMessages", bob, [=](client::Client& client) { return told(client.delete_messages(remove)); }},
-      {"LogOut", leaver, [=](client::Client& client) { return told(client.log_out(log_out)); }},
-      {"ChangePassword", changer,
+      {"MarkRead", people.bob, [=](client::Client& client) { return told(client.mark_read(read)); }},
+      {"DeleteMessages", people.bob,
+       [=](client::Client& client) { return told(client.delete_messages(remove)); }},
+      {"LogOut", people.leaver, [=](client::Client& client) { return told(client.log_out(log_out)); }},
+      {"ChangePassword", people.changer,
        [=](client::Client& client) { return told(client.change_password(change)); }},
-      {"DeleteAccount", goner, [=](client::Client& client) { return told(client.delete_account(gone)); }},
+      {"DeleteAccount", people.goner,
+       [=](client::Client& client) { return told(client.delete_account(gone)); }},
   };
 }
 
@@ -127,40 +147,202 @@ std::string ask_at(const Cluster& cluster, int node, const Write& write) {
   return write.ask(*client);
 }
 
+// The token; empty: refused.
+std::string log_in(client::Client& client, const std::string& name, const std::string& password) {
+  v1::LogInRequest request;
+  request.set_name(name);
+  request.set_password(password);
+  const auto outcome = client.log_in(request);
+  const auto* const done = std::get_if<client::Done<v1::LogInResponse>>(&outcome);
+  return done == nullptr ? "" : done->answer.token();
+}
+
+bool is_session(client::Client& client, const std::string& token) {
+  client.set_token(token);
+  return client.list_messages({}).has_value();
+}
+
+bool is_account(client::Client& client, const std::string& name) {
+  v1::GetAccountRequest request;
+  request.set_name(name);
+  return client.get_account(request).has_value();
+}
+
+// Whether every write has had the effect that it is to have once. One of them has none: it was refused.
+bool all_are_done(client::Client& client, const People& people) {
+  if (is_session(client, people.leaver) || is_session(client, people.goner)) {
+    return false;
+  }
+  client.set_token(people.bob);
+  const auto inbox = client.list_messages({});
+  return is_account(client, people.prefix + "new") && !is_account(client, people.prefix + "goner") && inbox &&
+         inbox->messages_size() == 2 && inbox->messages(0).id() == people.to_read &&
+         inbox->messages(0).read() && inbox->messages(1).body() == "once" &&
+         log_in(client, people.prefix + "changer", "correct horse").empty() &&
+         !log_in(client, people.prefix + "changer", "battery staple").empty();
+}
+
+// What those whose session, password or account is gone do next: a write that is done a second time would
+// undo it.
+struct NextLives {
+  std::string leaver;
+  std::string changer;
+  std::string goner;
+  std::uint64_t position = 0;  // after all of it
+};
+
+NextLives live_on(client::Client& client, const People& people) {
+  NextLives lives;
+  lives.leaver = log_in(client, people.prefix + "leaver", "correct horse");
+  lives.changer = log_in(client, people.prefix + "changer", "battery staple");
+  lives.goner = sign_up(client, people.prefix + "goner");
+  client.set_token(people.bob);
+  lives.position = send_note(client, people.prefix + "ann", "all is done");
+  EXPECT_NE(lives.position, 0U);
+  return lives;
+}
+
+template <class Answer>
+std::string shown(base::Result<Answer> answer) {
+  if (!answer) {
+    ADD_FAILURE() << answer.error().message;
+    return answer.error().message;
+  }
+  answer->clear_as_of();
+  return answer->ShortDebugString() + "\n";
+}
+
+// All that people see of it.
+std::string picture(client::Client& client, const People& people) {
+  v1::ListAccountsRequest accounts;
+  accounts.set_pattern(people.prefix + "*");
+  client.set_token(people.bob);
+  std::string picture = shown(client.list_accounts(accounts));
+  for (const std::string& token : {people.ann, people.bob}) {
+    client.set_token(token);
+    v1::ListMessagesRequest conversation;
+    conversation.set_peer(people.prefix + (token == people.ann ? "bob" : "ann"));
+    picture += shown(client.list_messages({})) + shown(client.list_messages(conversation)) +
+               shown(client.list_conversations({})) + shown(client.get_unread_counts({}));
+  }
+  return picture;
+}
+
+// What a watch is told, as text.
+class Events final : public client::WatchHandler {
+ public:
+  void on_connected(const std::string&, std::uint64_t) override {}
+  void on_event(const v1::WatchResponse& event) override {
+    if (!event.has_heartbeat()) {
+      add(event.has_message() ? event.message().body() : event.ShortDebugString());
+    }
+  }
+  void on_resync() override { add("resync"); }
+  void on_trouble(const std::string&, const base::Error&) override {}
+  void on_end(const base::Error& error) override { add("end: " + error.message); }
+
+  [[nodiscard]] std::vector<std::string> all() const {
+    const std::scoped_lock lock(mutex_);
+    return all_;
+  }
+
+ private:
+  void add(std::string event) {
+    const std::scoped_lock lock(mutex_);
+    all_.push_back(std::move(event));
+  }
+  mutable std::mutex mutex_;
+  std::vector<std::string> all_;
+};
+
 class RetrySuite : public ::testing::Test {
  protected:
   [[nodiscard]] std::uint64_t applied_at(int node) {
     return cluster_.status(node).value_or(v1::GetStatusResponse()).applied_index();
   }
+
+  // Every one again through every node.
+  void expect_first_results(const std::vector<Write>& writes,
+                            const std::map<std::string, std::string>& first) const {
+    for (const Write& write : writes) {
+      const bool is_refused = first.at(write.name).starts_with("refused NOT_FOUND");
+      EXPECT_EQ(is_refused, write.name == kRefusedWrite) << write.name << ": " << first.at(write.name);
+      EXPECT_FALSE(first.at(write.name).starts_with("unknown")) << write.name << ": " << first.at(write.name);
+      for (const int node : cluster_.ids()) {
+        EXPECT_EQ(ask_at(cluster_, node, write), first.at(write.name))
+            << write.name << " again, at node " << node;
+      }
+    }
+  }
+
+  // Since `lives` began: nothing that people see, no session, and no watcher was told of anything.
+  void expect_nothing_changed(const People& people, const NextLives& lives, const std::string& before) const {
+    const auto client = cluster_.client();
+    EXPECT_EQ(picture(*client, people), before);
+    for (const std::string& token : {lives.leaver, lives.changer, lives.goner}) {
+      EXPECT_TRUE(is_session(*client, token)) << (token == lives.leaver    ? "leaver"
+                                                  : token == lives.changer ? "changer"
+                                                                           : "goner");
+    }
+    client->set_token(people.ann);
+    EXPECT_NE(send_note(*client, people.prefix + "bob", "the next event"), 0U);
+    for (const std::string& token : {people.ann, people.bob}) {
+      client->set_token(token);
+      Events events;
+      const client::Watch watch(*client, {.after_position = lives.position}, events);
+      EXPECT_TRUE(wait_until([&] {
+        const auto all = events.all();
+        return std::ranges::find(all, "the next event") != all.end();
+      }));
+      EXPECT_THAT(events.all(), ElementsAre("the next event")) << (token == people.ann ? "ann" : "bob");
+    }
+  }
+
   // Every write once, then `fault`, then every one again through every node.
   void run(const std::string& prefix, const std::function<void()>& fault) {
     const auto everywhere = cluster_.client();
-    const auto writes = all_writes(*everywhere, prefix);
+    const People people = make_people(*everywhere, prefix);
+    const auto writes = all_writes(people);
     const int leader = cluster_.wait_for_leader();
     std::map<std::string, std::string> first;
     for (const Write& write : writes) {
       first[write.name] = ask_at(cluster_, leader, write);
-      const bool is_refused = first[write.name].starts_with("refused NOT_FOUND");
-      EXPECT_EQ(is_refused, write.name == "SendMessage to nobody") << write.name << ": " << first[write.name];
-      EXPECT_FALSE(first[write.name].starts_with("unknown")) << write.name << ": " << first[write.name];
     }
+    ASSERT_TRUE(all_are_done(*everywhere, people));
+    const NextLives lives = live_on(*everywhere, people);
+    const std::string before = picture(*everywhere, people);
     fault();
     cluster_.wait_for_leader();
-    for (const int node : cluster_.ids()) {
-      for (const Write& write : writes) {
-        EXPECT_EQ(ask_at(cluster_, node, write), first[write.name])
-            << write.name << " again, at node " << node;
+    expect_first_results(writes, first);
+    expect_nothing_changed(people, lives, before);
+  }
+
+  // Asks for every write through a node whose answers get lost.
+  void lose_replies(int node, const std::vector<Write>& writes, const std::string& any_token) const {
+    FaultyProxy proxy(cluster_.client_address(node));
+    client::ClientOptions options;
+    options.servers = {proxy.address()};
+    options.token = any_token;
+    // One attempt each, and no connection is given up before it is over.
+    options.timeout = std::chrono::seconds(5);
+    options.attempt_timeout = options.timeout;
+    options.keepalive_interval = std::chrono::minutes(1);
+    std::vector<std::unique_ptr<client::Client>> clients;
+    for (const Write& write : writes) {
+      clients.push_back(std::make_unique<client::Client>(options));
+      // A connection is made first, so that the request itself gets through.
+      EXPECT_TRUE(wait_until([&] { return clients.back()->get_status({}).has_value(); }));
+      clients.back()->set_token(write.token);
+    }
+    proxy.drop_replies();
+    std::vector<std::string> answers(writes.size());
+    {
+      std::vector<std::jthread> threads;
+      for (std::size_t i = 0; i < writes.size(); ++i) {
+        threads.emplace_back([&, i] { answers[i] = writes[i].ask(*clients[i]); });
       }
     }
-    // And nothing happened twice.
-    v1::LogInRequest log_in;
-    log_in.set_name(prefix + "bob");
-    log_in.set_password("correct horse");
-    const auto session = everywhere->log_in(log_in);
-    ASSERT_TRUE(std::holds_alternative<client::Done<v1::LogInResponse>>(session));
-    const auto inbox =
-        inbox_of(cluster_, {}, std::get<client::Done<v1::LogInResponse>>(session).answer.token());
-    EXPECT_THAT(inbox, SizeIs(2)) << "one that stays, one sent once";
+    EXPECT_THAT(answers, Each(StartsWith("unknown")));
   }
 
   void kill_leader_until_another_leads() {
@@ -189,33 +371,26 @@ TEST_F(RetrySuite, AfterARestartOfAllNodesWithAnotherLeader) {
 }
 
 TEST_F(RetrySuite, AfterALostReplyThroughAnotherNode) {
-  const int leader = cluster_.wait_for_leader();
   const auto everywhere = cluster_.client();
-  const auto writes = all_writes(*everywhere, "p.");
-  FaultyProxy proxy(cluster_.client_address(leader));
+  const People people = make_people(*everywhere, "p.");
+  const auto writes = all_writes(people);
+  const int leader = cluster_.wait_for_leader();
+  const std::uint64_t before = applied_at(leader);
+  lose_replies(leader, writes, people.bob);
+  // Seen by what they do: entries of the cluster's own move the position too.
+  ASSERT_TRUE(wait_until([&] { return all_are_done(*everywhere, people); }, std::chrono::minutes(2)));
+  const NextLives lives = live_on(*everywhere, people);
+  const std::string seen = picture(*everywhere, people);
+  std::map<std::string, std::string> first;
   for (const Write& write : writes) {
-    SCOPED_TRACE(write.name);
-    client::ClientOptions options;
-    options.servers = {proxy.address()};
-    options.token = write.token;
-    options.timeout = std::chrono::seconds(3);
-    // A connection is made first, so that the request itself gets through.
-    proxy.pass_replies();
-    client::Client through_proxy(std::move(options));
-    [[maybe_unused]] const auto connected = through_proxy.get_status({});
-    proxy.drop_replies();
-    const std::uint64_t before = applied_at(leader);
-    EXPECT_THAT(write.ask(through_proxy), ::testing::StartsWith("unknown"));
-    ASSERT_TRUE(wait_until([&] { return applied_at(leader) > before; })) << "it has reached the log";
-    const std::uint64_t after = applied_at(leader);
-    const std::string first = ask_at(cluster_, cluster_.any_follower(leader), write);
-    EXPECT_GT(position_in(first), before) << first;
-    EXPECT_LE(position_in(first), after) << "the second attempt was not remembered, but executed: " << first;
-    EXPECT_THAT(first, ::testing::Not(::testing::StartsWith("unknown")));
-    for (const int node : cluster_.ids()) {
-      EXPECT_EQ(ask_at(cluster_, node, write), first) << "at node " << node;
-    }
+    first[write.name] = ask_at(cluster_, cluster_.any_follower(leader), write);
+    EXPECT_GT(position_in(first[write.name]), before) << first[write.name];
+    // What was refused did nothing that could be waited for; that it is remembered, the other nodes show.
+    EXPECT_TRUE(position_in(first[write.name]) < lives.position || write.name == kRefusedWrite)
+        << "the second attempt was not remembered, but executed: " << first[write.name];
   }
+  expect_first_results(writes, first);
+  expect_nothing_changed(people, lives, seen);
 }
 
 // must-pass J5: a send whose recipient was deleted since.
