@@ -68,7 +68,7 @@ class Chat final : public client::WatchHandler {
       }
     }
     watch.reset();
-    sender_.reset();
+    sender_->stop();
     mailbox_.run_all();  // what became of the last sends
     return code_;
   }
@@ -159,16 +159,12 @@ class Chat final : public client::WatchHandler {
 
   void mark_shown_as_read() {
     auto ids = log_.take_unread();
-    if (!ids.empty() && sender_) {
+    if (!ids.empty()) {
       sender_->mark_read(std::move(ids));
     }
   }
 
-  void sender_fetch_history() {
-    if (sender_) {
-      sender_->fetch_history(kHistoryMessages);
-    }
-  }
+  void sender_fetch_history() { sender_->fetch_history(kHistoryMessages); }
 
   void sent(const std::string& body, const SendOutcome& outcome) {
     if (const auto* const done = std::get_if<client::Done<v1::SendMessageResponse>>(&outcome)) {

@@ -22,9 +22,13 @@ ChatSender::ChatSender(client::Client& client, ChatParties parties, Mailbox& mai
       callbacks_(std::move(callbacks)),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
-ChatSender::~ChatSender() {
+ChatSender::~ChatSender() { stop(); }
+
+void ChatSender::stop() {
   thread_.request_stop();
-  thread_.join();
+  if (thread_.joinable()) {
+    thread_.join();
+  }
 }
 
 void ChatSender::add(Job job) {

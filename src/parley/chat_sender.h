@@ -30,11 +30,13 @@ struct ChatCallbacks {
 class ChatSender {
  public:
   ChatSender(client::Client& client, ChatParties parties, Mailbox& mailbox, ChatCallbacks callbacks);
-  // Gives up what is under way. What became of it, and of what had not begun, has been posted when this
-  // returns.
   ~ChatSender();
   ChatSender(const ChatSender&) = delete;
   ChatSender& operator=(const ChatSender&) = delete;
+
+  // Gives up what is under way. What became of it, and of what had not begun, has been posted when this
+  // returns; this object is still needed to run that. What is asked for afterwards is not done.
+  void stop();
 
   void send(std::string body);
   void mark_read(std::vector<std::uint64_t> ids);
