@@ -223,6 +223,8 @@ TEST(SmallDiskSuite, J19_TheLeadersStateIsFull) {
   talk.wait_for_more(20);
   talk.finish();
   EXPECT_THAT(talk.complaints(), IsEmpty());
+  fmt::print("the leader's state is full: longest gap {} ms\n", talk.longest_gap().count());
+  EXPECT_LT(talk.longest_gap(), std::chrono::seconds(15));
   cluster.wait_until_applied(cluster.ids(), talk.acknowledged().back().id);
   for (const int node : cluster.ids()) {
     EXPECT_EQ(inbox_of(cluster, {node}, talk.recipient_token()), talk.acknowledged()) << "node " << node;
