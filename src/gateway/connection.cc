@@ -347,7 +347,7 @@ void Connection::fill_from_outbox() {
     if (next.message) {
       auto charge = std::move(next.message->charge);
       auto bytes = streaming_->encode(std::move(next.message->bytes));
-      charge.raise_to(bytes->size());
+      (void)charge.raise_to(bytes->size());  // it is taken out of the queue already
       size_bytes += bytes->size();
       put_out(std::move(bytes), std::move(charge));
     } else if (next.end) {

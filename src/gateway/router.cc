@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gateway/connect.h"
+#include "service/call.h"
 
 namespace parley::gateway {
 namespace {
@@ -181,7 +182,10 @@ void Router::call(const std::shared_ptr<Exchange>& exchange, service::MethodId m
       response.add("Cache-Control", "no-store");
       response.charge = std::move(result->charge);
       response.body = from_proto(method, codec, std::move(result->bytes));
-      response.charge.raise_to(response.body.size());
+      // As JSON it may be six times as large. What a write has done is told all the same.
+      if (!response.charge.raise_to(response.body.size()) && !service::info(method).is_write) {
+        response = error_response(service::overloaded());
+      }
     } else {
       response = error_response(result.error());
     }

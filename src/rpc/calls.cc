@@ -51,6 +51,7 @@ class UnaryCall {
       return;
     }
     const FlatBytes bytes(request_);
+    request_.Clear();  // `bytes` keeps it until it is parsed; the answer may wait long for its client
     auto context = context_of(context_, home_.loop);
     auto& target = home_.target;
     const auto method = method_.id;

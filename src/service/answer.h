@@ -35,8 +35,8 @@ class AnswerCharge {
   }
 
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
-  // Encoded anew, it has become larger.
-  inline void raise_to(std::size_t bytes);
+  // Encoded anew, it has become larger. False: that is more than there is room for.
+  [[nodiscard]] inline bool raise_to(std::size_t bytes);
 
  private:
   friend class AnswerBudget;
@@ -53,7 +53,11 @@ class AnswerBudget : public std::enable_shared_from_this<AnswerBudget> {
   explicit AnswerBudget(std::size_t max_bytes) : max_bytes_(max_bytes) {}
 
   [[nodiscard]] std::size_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
-  [[nodiscard]] bool is_used_up() const { return used_bytes() >= max_bytes_; }
+  // No such call is begun. What reads and streams fill must not keep writes from being begun, whose answers
+  // are small: they have as much again.
+  [[nodiscard]] bool is_used_up(bool for_write) const {
+    return used_bytes() >= (for_write ? 2 * max_bytes_ : max_bytes_);
+  }
 
   // Whatever is left: of what must go out.
   [[nodiscard]] AnswerCharge charge(std::size_t size_bytes) {
@@ -88,17 +92,19 @@ class AnswerBudget : public std::enable_shared_from_this<AnswerBudget> {
   friend class AnswerCharge;
   static constexpr std::size_t kOverheadBytes = 128;  // what keeps the bytes of one
   static constexpr std::size_t kSmallAnswerBytes = 16UL * 1024;
-  static constexpr std::size_t kAlwaysQueuedBytes = 8UL * 1024;
+  static constexpr std::size_t kAlwaysQueuedBytes = 20UL * 1024;  // one message of the largest
 
   const std::size_t max_bytes_;
   std::atomic<std::size_t> used_bytes_{0};
 };
 
-void AnswerCharge::raise_to(std::size_t bytes) {
-  if (budget_ && bytes > bytes_) {
-    budget_->used_bytes_.fetch_add(bytes - bytes_, std::memory_order_relaxed);
-    bytes_ = bytes;
+bool AnswerCharge::raise_to(std::size_t bytes) {
+  if (!budget_ || bytes <= bytes_) {
+    return true;
   }
+  budget_->used_bytes_.fetch_add(bytes - bytes_, std::memory_order_relaxed);
+  bytes_ = bytes;
+  return !budget_->is_used_up(false);
 }
 
 void AnswerCharge::give_back() {

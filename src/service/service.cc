@@ -202,7 +202,7 @@ void begin_call(const StatePtr& state, MethodId method, std::string_view request
     refuse(shutting_down());
   } else if (state->calls_in_flight >= state->options.max_calls_in_flight ||
              state->request_bytes_in_flight + request.size() > state->options.max_request_bytes_in_flight ||
-             state->answers->is_used_up()) {
+             state->answers->is_used_up(target.info.is_write)) {
     refuse(overloaded());
   } else {
     target.unary(state, target.info, request, std::move(context), std::move(done));

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <string_view>
 
@@ -14,7 +16,8 @@ std::string parent_folder(std::string_view folder) {
 }
 
 bool is_not_ours_to_sync(const DiskError& error) {
-  return error.errno_value == EACCES || error.errno_value == EROFS || error.errno_value == EINVAL;
+  constexpr std::array kForgiven = {EACCES, EPERM, EROFS, EINVAL, ENOTSUP, ENOSYS};
+  return std::ranges::find(kForgiven, error.errno_value) != kForgiven.end();
 }
 
 }  // namespace

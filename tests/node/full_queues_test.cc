@@ -154,7 +154,9 @@ TEST_F(FullQueues, ReadsBeyondTheirPlacesAreRefusedAtOnce) {
     const auto answer = reads[i].get();
     EXPECT_TRUE(answer.has_value()) << answer.error().message;
   }
-  EXPECT_TRUE(cluster_.read(alone, ReadMode::linearizable, [](chat::Reader&) {}));
+  // Places are given back a moment after the answers.
+  EXPECT_TRUE(wait_until(
+      [&] { return cluster_.read(alone, ReadMode::linearizable, [](chat::Reader&) {}).has_value(); }));
 }
 
 TEST_F(FullQueues, CallsToTheLeaderBeyondTheirBytesAreRefusedAtOnce) {

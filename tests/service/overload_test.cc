@@ -105,7 +105,14 @@ TEST_F(HeldAnswers, AReadWithoutRoomIsRefusedAndAWriteIsAnswered) {
     hold(send);
     ASSERT_TRUE(held_.back()) << "it was done";
   }
-  EXPECT_GT(used_bytes(), kMaxBytes) << "whatever its answer takes";
+  const auto no_read =
+      api_.call<v1::GetUnreadCountsResponse>(v1::GetUnreadCountsRequest(), alice_.authorization());
+  ASSERT_FALSE(no_read);
+  EXPECT_EQ(no_read.error().reason, "OVERLOADED");
+  while (used_bytes() < 2 * kMaxBytes) {
+    hold(send);
+    ASSERT_TRUE(held_.back()) << "what reads have filled keeps no write from being begun";
+  }
   const auto writes = api_.node.writes();
   const auto refused = api_.call<v1::SendMessageResponse>(send, alice_.authorization());
   ASSERT_FALSE(refused);
