@@ -131,7 +131,8 @@ struct Server::State {
   void begin_accepting(service::Service& service) {
     target.emplace(service);
     for (std::size_t i = 0; i < loops.size(); ++i) {
-      loops[i]->post([this, home = home_of(i, *target)] {
+      const CallHome home = home_of(i, *target);
+      home.loop->post([this, home] {
         for (const auto& method : methods) {
           if (service::info(method.id).kind == service::MethodKind::unary) {
             accept_unary(home, method);

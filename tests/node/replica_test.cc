@@ -112,7 +112,7 @@ class Gate {
 
 class ReplicaTest : public ::testing::Test {
  protected:
-  ~ReplicaTest() override {
+  void TearDown() override {
     core_gate_.set_open(true);
     if (replica_) {
       replica_->kill();
