@@ -28,7 +28,7 @@ std::vector<Output> feed(Core& core, std::uint64_t seed) {
     if (what == 0) {
       core.tick();
     } else if (what == 1) {
-      static_cast<void>(core.propose(Payload(fmt::format("value {}", i))));
+      [[maybe_unused]] const auto index = core.propose(Payload(fmt::format("value {}", i)));
     } else if (what == 2) {
       core.read(kFirstReadId + i);
     } else {
@@ -42,7 +42,7 @@ std::vector<Output> feed(Core& core, std::uint64_t seed) {
 // A core is a value: copies that hear the same are and say the same, one that hears something else differs,
 // and what they were copied from stays as it is.
 std::string not_a_value(const Core& core, std::uint64_t seed) {
-  const Core before = core;
+  const Core before = core;  // NOLINT(performance-unnecessary-copy-initialization): the copy is the test
   const std::uint64_t hash_before = core.hash();
   if (before.hash() != hash_before || !(before == core)) return "a copy differs";
   Core one = core;
