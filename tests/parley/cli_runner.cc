@@ -173,6 +173,16 @@ TempFolder::~TempFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
+std::vector<std::string> lines_of(std::string_view text) {
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    lines.emplace_back(text.substr(0, end));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return lines;
+}
+
 std::filesystem::path program(const std::string& name) {
   const char* const folder = std::getenv("PARLEY_BINARY_DIR");
   base::ensure(folder != nullptr, "PARLEY_BINARY_DIR says where the programs are (ctest sets it)");

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace parley::testing {
@@ -22,6 +23,9 @@ class TempFolder {
  private:
   std::filesystem::path path_;
 };
+
+// What stands on each line, the last one with or without its end.
+[[nodiscard]] std::vector<std::string> lines_of(std::string_view text);
 
 // build/<preset>/NAME of the tree that runs the tests.
 [[nodiscard]] std::filesystem::path program(const std::string& name);

@@ -4,8 +4,11 @@
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
+
+#include "tests/parley/cli_runner.h"
 
 namespace parley::testing {
 
@@ -21,13 +24,8 @@ namespace parley::testing {
 
 // One object a line; none at all is none of them.
 [[nodiscard]] inline bool are_json_objects(std::string_view text) {
-  bool are = !text.empty();
-  while (!text.empty()) {
-    const auto end = text.find('\n');
-    are = are && is_json_object(text.substr(0, end));
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  }
-  return are;
+  const auto lines = lines_of(text);
+  return !lines.empty() && std::ranges::all_of(lines, is_json_object);
 }
 
 }  // namespace parley::testing

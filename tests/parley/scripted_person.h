@@ -51,14 +51,4 @@ class ScriptedPerson {
   CliRunner cli_;
 };
 
-[[nodiscard]] inline std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> result;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const auto end = std::min(text.find('\n', begin), text.size());
-    result.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return result;
-}
-
 }  // namespace parley::testing

@@ -27,16 +27,6 @@ using ::testing::SizeIs;
 
 constexpr const char* kPassword = "correct horse\n";
 
-std::vector<std::string> lines(const std::string& text) {
-  std::vector<std::string> result;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const auto end = std::min(text.find('\n', begin), text.size());
-    result.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return result;
-}
-
 template <class Message>
 Message parsed(const std::string& json) {
   Message message;
@@ -84,7 +74,7 @@ TEST_F(CliSuite, EveryCommand) {
   expect_done(bob_.run({"inbox"}), HasSubstr("ann -> bob (unread): see you"));
   expect_done(bob_.run({"history", "ann", "--limit", "1"}), HasSubstr("two\n        lines"));
   expect_done(bob_.run({"read", id}), "read: " + id + "\n");
-  EXPECT_THAT(lines(bob_.run({"inbox", "--unread"}).out), SizeIs(2)) << "one message of two lines";
+  EXPECT_THAT(lines_of(bob_.run({"inbox", "--unread"}).out), SizeIs(2)) << "one message of two lines";
   expect_done(bob_.run({"delete", id}), "deleted: " + id + "\n");
   EXPECT_THAT(bob_.run({"inbox"}).out, Not(HasSubstr("see you")));
   expect_done(ann_.run({"cluster", "status"}), HasSubstr("leader"));
@@ -102,15 +92,15 @@ TEST_F(CliSuite, EveryCommand) {
 TEST_F(CliSuite, JsonIsTheApisMessages) {
   const auto sent = parsed<v1::SendMessageResponse>(ann_.run({"--json", "send", "bob", "hi"}).out);
   EXPECT_EQ(sent.message().body(), "hi");
-  const auto inbox = lines(bob_.run({"inbox", "--json"}).out);
+  const auto inbox = lines_of(bob_.run({"inbox", "--json"}).out);
   ASSERT_THAT(inbox, SizeIs(1));
   EXPECT_EQ(parsed<v1::Message>(inbox[0]).id(), sent.message().id());
-  EXPECT_THAT(lines(ann_.run({"users", "--json", "[ab]*"}).out), SizeIs(2));
+  EXPECT_THAT(lines_of(ann_.run({"users", "--json", "[ab]*"}).out), SizeIs(2));
   EXPECT_EQ(parsed<v1::GetUnreadCountsResponse>(bob_.run({"unread", "--json"}).out).total(), 1U);
   const auto status = parsed<v1::GetStatusResponse>(bob_.run({"cluster", "status", "--json"}).out);
   EXPECT_EQ(status.nodes_size(), 3);
   EXPECT_TRUE(status.writable());
-  const auto watched = lines(
+  const auto watched = lines_of(
       bob_.run({"watch", "--json", "--after", std::to_string(sent.position() - 1), "--count", "1"}).out);
   ASSERT_THAT(watched, Not(IsEmpty()));
   EXPECT_EQ(parsed<v1::WatchResponse>(watched.back()).message().body(), "hi");
@@ -129,7 +119,7 @@ TEST_F(CliSuite, GoesOnThroughAFailover) {
   for (int i = 0; i < 4; ++i) {
     expect_done(ann_.run({"send", "bob", "still", "here"}), HasSubstr("to bob"));
   }
-  EXPECT_THAT(lines(bob_.run({"inbox"}).out), SizeIs(4));
+  EXPECT_THAT(lines_of(bob_.run({"inbox"}).out), SizeIs(4));
 }
 
 TEST_F(CliSuite, UnavailableSaysSoAndStaleReadsSayHowOldTheyAre) {
@@ -171,7 +161,7 @@ TEST_F(CliSuite, AnUnknownOutcomeIsAskedAgainAndNeverDoneTwice) {
     expect_done(through_proxy.run({"send", "bob", "once", "--request-id", match[1].str()}),
                 HasSubstr("to bob"));
   }
-  EXPECT_THAT(lines(bob_.run({"inbox"}).out), SizeIs(1));
+  EXPECT_THAT(lines_of(bob_.run({"inbox"}).out), SizeIs(1));
 }
 
 // The first attempt reaches a node and its reply is lost; while it is asked again, the way back opens.
@@ -190,8 +180,8 @@ TEST_F(CliSuite, J22_ALostReplyIsToldAsUnknownWhileItIsAskedAgainAndThenAsSent) 
       });
   EXPECT_TRUE(was_told) << result.err;
   expect_done(result, HasSubstr("to bob"));
-  EXPECT_THAT(lines(result.err), SizeIs(1)) << result.err;
-  EXPECT_THAT(lines(bob_.run({"inbox"}).out), ElementsAre(HasSubstr("once")));
+  EXPECT_THAT(lines_of(result.err), SizeIs(1)) << result.err;
+  EXPECT_THAT(lines_of(bob_.run({"inbox"}).out), ElementsAre(HasSubstr("once")));
 }
 
 // What nothing that is refused may change.
@@ -222,7 +212,7 @@ TEST_F(CliSuite, BadInputNamesItsLimit) {
     const auto result = nobody.run({"register", name, "--password-stdin"}, kPassword);
     expect_refused(result, "1 to 32 of a-z 0-9 . _ -");
     expect_refused(ann_.run({"send", name, "hello"}), "1 to 32 of a-z 0-9 . _ -");
-    EXPECT_THAT(lines(result.err), SizeIs(1)) << "nothing in it breaks the line";
+    EXPECT_THAT(lines_of(result.err), SizeIs(1)) << "nothing in it breaks the line";
   }
   expect_refused(nobody.run({"register", "carl", "--password-stdin"}, "short\n"), "8 to 128 bytes");
   expect_refused(nobody.run({"register", "carl", "--password-stdin"}, "\n"), "8 to 128 bytes");
