@@ -13,6 +13,7 @@
 
 #include "base/ensure.h"
 #include "base/limits.h"
+#include "base/request_size.h"
 #include "base/uuid7.h"
 #include "client/client_impl.h"
 #include "client/grpc_error.h"
@@ -41,11 +42,7 @@ std::optional<base::Error> refusal_of_size(const google::protobuf::MessageLite& 
   if (size_bytes <= base::kMaxRequestBytes) {
     return std::nullopt;
   }
-  auto error = base::refused(base::Code::invalid_argument, "REQUEST_TOO_LARGE",
-                             "The request has " + std::to_string(size_bytes) + " bytes; at most " +
-                                 std::to_string(base::kMaxRequestBytes) + " (1 MiB) are allowed.");
-  error.limit = std::to_string(base::kMaxRequestBytes) + " bytes";
-  return error;
+  return base::request_too_large(size_bytes);
 }
 
 template <class Message>

@@ -6,8 +6,9 @@
 #include <boost/asio/error.hpp>
 #include <utility>
 
+#include "base/request_size.h"
 #include "gateway/connect.h"
-#include "service/call.h"
+#include "service/refusals.h"
 
 namespace parley::gateway {
 namespace {
@@ -205,8 +206,7 @@ void Connection::refuse(const RequestReader::Refusal& refusal) {
   if (refusal.status == 408) {
     error = base::refused(base::Code::deadline_exceeded, "REQUEST_TOO_SLOW", refusal.words);
   } else if (refusal.status == 413) {
-    error =
-        refusal.body_bytes ? service::request_too_large(*refusal.body_bytes) : service::request_too_large();
+    error = base::request_too_large(refusal.body_bytes);
   } else if (refusal.status == 503) {
     error = base::refused(base::Code::resource_exhausted, "OVERLOADED", refusal.words);
   }

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "gateway/connect.h"
-#include "service/call.h"
+#include "service/refusals.h"
 
 namespace parley::gateway {
 namespace {

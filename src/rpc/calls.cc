@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/request_size.h"
 #include "rpc/bytes.h"
-#include "service/call.h"
 #include "service/error_codec.h"
 #include "service/outbox.h"
 
@@ -236,7 +236,7 @@ std::optional<base::Error> refusal_by_size(const grpc::ByteBuffer& message) {
   if (message.Length() <= base::kMaxRequestBytes) {
     return std::nullopt;
   }
-  return service::request_too_large(message.Length());
+  return base::request_too_large(message.Length());
 }
 
 void accept_unary(const CallHome& home, AcceptedMethod method) {

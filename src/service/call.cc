@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/request_size.h"
+#include "service/refusals.h"
 
 namespace parley::service {
 namespace {
@@ -42,14 +44,6 @@ std::string field_without_utf8(std::string_view bytes, const google::protobuf::D
   return {};
 }
 
-base::Error too_large(const std::string& count) {
-  auto error = base::refused(base::Code::invalid_argument, "REQUEST_TOO_LARGE",
-                             "The request has " + count + " bytes; at most " +
-                                 std::to_string(base::kMaxRequestBytes) + " (1 MiB) are allowed.");
-  error.limit = std::to_string(base::kMaxRequestBytes) + " bytes";
-  return error;
-}
-
 }  // namespace
 
 node::Deadline bounded_deadline(const std::optional<node::Deadline>& wanted,
@@ -64,20 +58,9 @@ node::Deadline bounded_deadline(const std::optional<node::Deadline>& wanted) {
   return bounded_deadline(wanted, std::chrono::steady_clock::now());
 }
 
-base::Error request_too_large(std::size_t size_bytes) { return too_large(std::to_string(size_bytes)); }
-
-base::Error request_too_large() { return too_large("too many"); }
-
-base::Error overloaded() {
-  auto error = base::refused(base::Code::resource_exhausted, "OVERLOADED",
-                             "This node has too many requests under way; try again or try another node.");
-  error.retry_after_ms = 100;
-  return error;
-}
-
 base::Result<void> parse(std::string_view bytes, google::protobuf::Message& into) {
   if (bytes.size() > base::kMaxRequestBytes) {
-    return std::unexpected(request_too_large(bytes.size()));
+    return std::unexpected(base::request_too_large(bytes.size()));
   }
   if (into.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return {};

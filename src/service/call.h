@@ -1,7 +1,5 @@
-// Call: one unary request from its parsing to its answer. Private to service, but for request_too_large
-// and overloaded.
-// Owned by: whoever carries it on (shared between the callbacks of one call, which run one after the other).
-// One thread at a time.
+// Call: one unary request from its parsing to its answer. Private to service. Owned by: whoever carries it on
+// (shared between the callbacks of one call, which run one after the other). One thread at a time.
 #pragma once
 
 #include <google/protobuf/arena.h>
@@ -25,14 +23,6 @@ namespace parley::service {
 [[nodiscard]] node::Deadline bounded_deadline(const std::optional<node::Deadline>& wanted,
                                               std::chrono::steady_clock::time_point now);
 [[nodiscard]] node::Deadline bounded_deadline(const std::optional<node::Deadline>& wanted);
-
-// The word for a request beyond kMaxRequestBytes. Whoever carries requests may say it too, instead of
-// bringing all of such a one here. Without a number: it is not known how large.
-[[nodiscard]] base::Error request_too_large(std::size_t size_bytes);
-[[nodiscard]] base::Error request_too_large();
-
-// The word for what would be too much together with what is under way: it was not done.
-[[nodiscard]] base::Error overloaded();
 
 // Parses what a client sent. The error says what does not parse: too large, no protobuf, no UTF-8.
 [[nodiscard]] base::Result<void> parse(std::string_view bytes, google::protobuf::Message& into);

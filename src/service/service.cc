@@ -6,10 +6,12 @@
 #include <utility>
 
 #include "base/ensure.h"
+#include "base/request_size.h"
 #include "parley/v1/api.pb.h"
 #include "service/call.h"
 #include "service/handlers.h"
 #include "service/peer_calls.h"
+#include "service/refusals.h"
 #include "service/stream.h"
 
 namespace parley::service {
@@ -197,7 +199,7 @@ void begin_call(const StatePtr& state, MethodId method, std::string_view request
     done(std::unexpected(std::move(error)));
   };
   if (request.size() > base::kMaxRequestBytes) {
-    refuse(request_too_large(request.size()));  // now and always
+    refuse(base::request_too_large(request.size()));  // now and always
   } else if (state->stopping) {
     refuse(shutting_down());
   } else if (state->calls_in_flight >= state->options.max_calls_in_flight ||

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "base/request_size.h"
 #include "gateway/connect.h"
-#include "service/call.h"
 #include "tests/gateway/gateway_fixture.h"
 
 namespace parley::test {
@@ -56,7 +56,7 @@ TEST_F(Limits, BodiesAreAtMostAMebibyteAndAnEnvelope) {
       refusal_of("POST " + kAccounts + "LogIn HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: " + kJson +
                  "\r\nContent-Length: 99999999\r\n\r\n");
   EXPECT_EQ(announced.status, 413);
-  EXPECT_EQ(announced.body, gateway::error_json(service::request_too_large(99'999'999)));
+  EXPECT_EQ(announced.body, gateway::error_json(base::request_too_large(99'999'999)));
   // In chunks nothing is told beforehand.
   std::string chunked = "POST " + kAccounts + "LogIn HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: " + kJson +
                         "\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -65,7 +65,7 @@ TEST_F(Limits, BodiesAreAtMostAMebibyteAndAnEnvelope) {
   }
   const auto untold = refusal_of(chunked);
   EXPECT_EQ(untold.status, 413);
-  EXPECT_EQ(untold.body, gateway::error_json(service::request_too_large()));
+  EXPECT_EQ(untold.body, gateway::error_json(base::request_too_large(std::nullopt)));
   EXPECT_THAT(untold.body, HasSubstr("at most 1048576"));
 }
 

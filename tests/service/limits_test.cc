@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "base/limits.h"
+#include "base/request_size.h"
 #include "service/call.h"
 #include "tests/service/api.h"
 
@@ -182,7 +183,7 @@ TEST(Limits, RequestsOfMoreThanOneMebibyte) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, base::Code::invalid_argument);
   EXPECT_THAT(refused.error().limit, HasSubstr("1048576"));
-  EXPECT_EQ(refused.error(), service::request_too_large(base::kMaxRequestBytes + 1));
+  EXPECT_EQ(refused.error(), base::request_too_large(base::kMaxRequestBytes + 1));
 }
 
 TEST(Limits, ACallWithoutADeadlineGetsTenSecondsAndNoneMoreThanSixty) {
