@@ -190,6 +190,9 @@ std::optional<base::Error> Client::Impl::nobody_listens(const Attempts& attempts
 
 bool Client::Impl::may_go_on(const Attempts& attempts, const CallOptions& call,
                              const base::Error& error) const {
+  if (call.stop.stop_requested()) {
+    return false;
+  }
   if (call.on_retry) {
     call.on_retry(
         {.server = connections_[*attempts.last_server]->name(), .error = error, .attempts = attempts.made});
@@ -202,7 +205,7 @@ bool Client::Impl::may_go_on(const Attempts& attempts, const CallOptions& call,
   }
   pause = std::max(pause, milliseconds(error.retry_after_ms));
   const auto until = steady_clock::now() + pause;
-  if (call.stop.stop_requested() || until >= attempts.deadline) {
+  if (until >= attempts.deadline) {
     return false;
   }
   std::mutex mutex;

@@ -1,11 +1,15 @@
 #include "parley/app.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cmath>
+#include <csignal>
 #include <cstdint>
+#include <cstdio>
 #include <limits>
 #include <span>
 #include <string_view>
@@ -104,6 +108,30 @@ std::string usage_trouble(const CLI::App* app, const CLI::Error& error, bool as_
   return "parley: " + terminal_line(what) + "\n" + hint + "\n";
 }
 
+// A closed standard stream's number would go to the next file, a connection say, and output into it. What
+// stands there instead cannot be written (read, for input), as if it were closed still.
+void occupy_standard_files() {
+  for (const int file : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(file, F_GETFD) < 0) {
+      ::open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY);  // takes the lowest number: this one
+    }
+  }
+}
+
+// Whoever interrupts a command that changed nothing expects it to die of that, and a shell's loop with it.
+ExitCode end(const Session& session, ExitCode code) {
+  if (code == ExitCode::unavailable && session.interrupted_by() != 0) {
+    std::signal(session.interrupted_by(), SIG_DFL);
+    std::raise(session.interrupted_by());
+  }
+  if (std::ferror(stdout) == 0) {
+    return code;
+  }
+  const std::string done = session.has_written() ? "it is done, but " : "";
+  print_error(usage_error(done + "standard output cannot be written"), session.json());
+  return code == ExitCode::done && !session.has_written() ? ExitCode::usage : code;
+}
+
 }  // namespace
 
 std::string address_trouble(std::string& text) {
@@ -140,6 +168,7 @@ void add_request_id(CLI::App& command, std::string& request_id) {
 }
 
 ExitCode run(int argc, char** argv) {
+  occupy_standard_files();
   silence_libraries();
   const bool as_json = wants_json({argv, static_cast<std::size_t>(argc)});
   CLI::App app("Chat that survives: talks to any living node of a Parley cluster.", "parley");
@@ -171,7 +200,7 @@ ExitCode run(int argc, char** argv) {
     print_error(session.error(), chosen.settings.json);
     return ExitCode::refused;
   }
-  return chosen.run(*session);
+  return end(*session, chosen.run(*session));
 }
 
 }  // namespace parley::cli

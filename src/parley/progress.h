@@ -1,5 +1,6 @@
-// Progress: one line on a terminal while something takes long; nothing anywhere else.
-// Owned by: the command that runs; its thread draws, any thread may clear and redraw around its own output.
+// Progress: one line on a terminal while something takes long, nothing anywhere else; and what takes long can
+// be interrupted. Owned by: the command that runs; its thread draws, any thread may clear and redraw around
+// its own output.
 #pragma once
 
 #include <condition_variable>
@@ -7,6 +8,8 @@
 #include <mutex>
 #include <string>
 #include <thread>
+
+#include "parley/interruption.h"
 
 namespace parley::cli {
 
@@ -23,6 +26,7 @@ class Progress {
   void say(const std::string& line);
   // `print` prints above the progress line too.
   void above(const std::function<void()>& print);
+  [[nodiscard]] const Interruption& interruption() const { return interruption_; }
   // Takes the line away for good: what comes next is the result.
   void end();
 
@@ -30,6 +34,7 @@ class Progress {
   void draw(long seconds);
   void clear();
 
+  Interruption interruption_;  // before any thread
   const bool on_terminal_;
   std::mutex mutex_;
   std::string what_;

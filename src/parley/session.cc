@@ -112,8 +112,10 @@ bool Session::forget() {
   return save();
 }
 
-client::CallOptions Session::call(Progress& progress) const {
+client::CallOptions Session::call(Progress& progress) {
   client::CallOptions call;
+  interrupted_by_ = progress.interruption().signal();
+  call.stop = progress.interruption().stop_token();
   call.nobody_after = kNobodyAfter;
   call.on_retry = [&progress, as_json = json(),
                    told = std::make_shared<bool>(false)](const client::Retry& retry) {
@@ -128,7 +130,15 @@ client::CallOptions Session::call(Progress& progress) const {
   return call;
 }
 
-ExitCode Session::fail(const base::Error& error) const {
+base::Error Session::to_tell(base::Error error) const {
+  if (error.code == base::Code::cancelled && interrupted_by() != 0) {
+    error.message = "interrupted";
+  }
+  return error;
+}
+
+ExitCode Session::fail(const base::Error& failure) const {
+  const base::Error error = to_tell(failure);
   if (json()) {
     print_error(error, true);
   } else if (exit_code_of(error) == ExitCode::unavailable) {
@@ -145,11 +155,12 @@ ExitCode Session::fail(const base::Error& error) const {
 ExitCode Session::fail_usage(const std::string& what) const { return fail(usage_error(what)); }
 
 ExitCode Session::unknown(const client::Unknown& unknown) const {
+  const base::Error error = to_tell(unknown.error);
   if (json()) {
-    fmt::print(stderr, "{}\n", to_json(unknown.error, unknown.request_id));
+    fmt::print(stderr, "{}\n", to_json(error, unknown.request_id));
     return ExitCode::unknown;
   }
-  print_trouble("outcome unknown: it may have happened, or may still happen: " + describe(unknown.error));
+  print_trouble("outcome unknown: it may have happened, or may still happen: " + describe(error));
   if (!unknown.request_id.empty()) {
     print_trouble("the same command with --request-id " + unknown.request_id +
                   " asks again, and never does it twice");

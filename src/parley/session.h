@@ -15,6 +15,7 @@
 
 #include "client/client.h"
 #include "parley/exit_code.h"
+#include "parley/interruption.h"
 #include "parley/output.h"
 #include "parley/password.h"
 #include "parley/profile.h"
@@ -54,17 +55,21 @@ class Session {
   [[nodiscard]] bool remember(const v1::Account& account, const std::string& token);
   [[nodiscard]] bool forget();
 
-  // Options of a call that shows `progress` and tells of retries.
-  [[nodiscard]] client::CallOptions call(Progress& progress) const;
+  // Options of a call that shows `progress`, tells of retries, and ends at an interruption.
+  [[nodiscard]] client::CallOptions call(Progress& progress);
+  // A write was done.
+  [[nodiscard]] bool has_written() const { return has_written_; }
+  // The signal that interrupted the last call; 0: none.
+  [[nodiscard]] int interrupted_by() const { return interrupted_by_ ? interrupted_by_->load() : 0; }
 
   // Tells the trouble, for people or as JSON, and which exit code it means.
-  ExitCode fail(const base::Error& error) const;
+  ExitCode fail(const base::Error& failure) const;
   ExitCode fail_usage(const std::string& what) const;
   ExitCode unknown(const client::Unknown& unknown) const;
 
   // The end of a write: `on_done(answer)` prints what people want to know; with --json the answer is printed.
   template <class Answer, class OnDone>
-  ExitCode finish(const client::WriteOutcome<Answer>& outcome, const OnDone& on_done) const {
+  ExitCode finish(const client::WriteOutcome<Answer>& outcome, const OnDone& on_done) {
     if (const auto* const refused = std::get_if<client::Refused>(&outcome)) {
       return fail(refused->error);
     }
@@ -72,6 +77,7 @@ class Session {
       return unknown(*lost);
     }
     const Answer& answer = std::get<client::Done<Answer>>(outcome).answer;
+    has_written_ = true;
     if (json()) {
       print_line(to_json(answer));
     } else {
@@ -84,11 +90,15 @@ class Session {
   Session(Settings settings, ProfileStore store, Profile profile)
       : settings_(std::move(settings)), store_(std::move(store)), profile_(std::move(profile)) {}
   [[nodiscard]] bool save();
+  // With the reason in words, where that is an interruption.
+  [[nodiscard]] base::Error to_tell(base::Error error) const;
 
   Settings settings_;
   ProfileStore store_;
   Profile profile_;
   std::unique_ptr<client::Client> client_;
+  Interruption::Signal interrupted_by_;
+  bool has_written_ = false;
 };
 
 }  // namespace parley::cli

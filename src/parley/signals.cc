@@ -3,8 +3,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <csignal>
-
 #include "base/ensure.h"
 
 namespace parley::cli {
@@ -23,15 +21,14 @@ sigset_t our_signals() {
 
 Signals::Signals() {
   const sigset_t set = our_signals();
-  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  ::pthread_sigmask(SIG_BLOCK, &set, &before_);
   file_ = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
   base::ensure(file_ >= 0, "signals can be read");
 }
 
 Signals::~Signals() {
   ::close(file_);
-  const sigset_t set = our_signals();
-  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
 std::optional<int> Signals::take() const {

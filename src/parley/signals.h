@@ -1,7 +1,9 @@
 // Signals: SIGINT, SIGTERM, SIGHUP and SIGWINCH as a file that can be polled beside others.
-// Owned by: an interactive command, which makes it before any thread is started.
+// Owned by: an interactive command, or an Interruption, which makes it before any thread is started. They
+// nest.
 #pragma once
 
+#include <csignal>
 #include <optional>
 
 namespace parley::cli {
@@ -18,6 +20,7 @@ class Signals {
   [[nodiscard]] std::optional<int> take() const;
 
  private:
+  sigset_t before_{};  // what was blocked
   int file_ = -1;
 };
 

@@ -40,7 +40,7 @@ struct Pipe {
 
 // What happens while the program runs.
 struct Watched {
-  std::string until;  // `signal` is sent once when stdout contains it
+  std::function<bool(const std::string& out)> until;  // `signal` is sent once, when this is so
   int signal = 0;
   CliRunner::OnErr on_err;
 };
@@ -102,7 +102,7 @@ class Child {
         watched.on_err(result.err);
       }
       write_some(files[2], input);
-      if (!watched.until.empty() && !signalled && result.out.contains(watched.until)) {
+      if (watched.until && !signalled && watched.until(result.out)) {
         signalled = true;
         ::kill(pid_, watched.signal);
       }
@@ -114,6 +114,7 @@ class Child {
     int status = 0;
     ::waitpid(pid_, &status, 0);
     result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    result.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     return result;
   }
 
@@ -197,7 +198,14 @@ CliResult CliRunner::run(const std::vector<std::string>& arguments, const std::s
 
 CliResult CliRunner::run_until(const std::vector<std::string>& arguments, const std::string& until,
                                int signal) const {
-  return run_program(arguments, *this, {}, {.until = until, .signal = signal});
+  const auto is_said = [&until](const std::string& out) { return out.contains(until); };
+  return run_program(arguments, *this, {}, {.until = is_said, .signal = signal});
+}
+
+CliResult CliRunner::run_signalled(const std::vector<std::string>& arguments, int signal,
+                                   const std::function<bool()>& is_time, const std::string& input) const {
+  const auto until = [&is_time](const std::string&) { return is_time(); };
+  return run_program(arguments, *this, input, {.until = until, .signal = signal});
 }
 
 CliResult CliRunner::run_watched(const std::vector<std::string>& arguments, const std::string& input,

@@ -32,6 +32,7 @@ class TempFolder {
 
 struct CliResult {
   int exit_code = -1;  // -1: it did not end by itself in time, or died of a signal
+  int signal = 0;      // that it died of
   std::string out;
   std::string err;
 };
@@ -47,6 +48,10 @@ class CliRunner {
   // Ends as run() does after a signal, sent once `out` contains `until`.
   [[nodiscard]] CliResult run_until(const std::vector<std::string>& arguments, const std::string& until,
                                     int signal) const;
+  // Ends as run() does after a signal, sent once `is_time` says so.
+  [[nodiscard]] CliResult run_signalled(const std::vector<std::string>& arguments, int signal,
+                                        const std::function<bool()>& is_time,
+                                        const std::string& input = {}) const;
   // While it runs, `on_err` is told what stderr holds so far, whenever that has grown.
   [[nodiscard]] CliResult run_watched(const std::vector<std::string>& arguments, const std::string& input,
                                       const OnErr& on_err) const;
