@@ -1,6 +1,5 @@
 #include "node/raft_log.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/ensure.h"
@@ -41,7 +40,7 @@ void RaftLog::barrier(std::uint64_t barrier_id) { core_.read(barrier_id); }
 
 void RaftLog::applied(base::Position position) { core_.applied(position); }
 
-void RaftLog::may_lead(bool allowed) { can_apply_ = allowed; }
+void RaftLog::may_lead(bool allowed) { fitness_.can_apply(allowed); }
 
 LogStatus RaftLog::status() const {
   const raft::Role role = core_.role();
@@ -60,70 +59,17 @@ void RaftLog::found(const raft::Founding& founding) { core_.found(founding); }
 void RaftLog::step(const raft::Message& message) { core_.step(message); }
 
 void RaftLog::tick() {
-  ++ticks_;
   core_.tick();
-  decide_leading();
+  fitness_.tick(core_);
 }
 
 void RaftLog::persisted(std::uint64_t batch_number) {
-  while (!on_the_way_.empty() && on_the_way_.front().number <= batch_number) {
-    on_the_way_.pop_front();
-  }
+  fitness_.batch_stored(batch_number);
   core_.persisted(batch_number);
 }
 
 void RaftLog::fetched(const raft::FetchRequest& request, std::vector<raft::Entry> entries) {
   core_.fetched(request, std::move(entries));
-}
-
-std::string_view RaftLog::why_not_leading() const {
-  if (!can_apply_) {
-    return "the state cannot be written";
-  }
-  if (is_disk_stalled_) {
-    return "the disk is stalled: a write of the log has not come back";
-  }
-  return "";
-}
-
-// Rules 11 and 16. A leader whose disk or state fails hands over to the best follower; if that takes longer
-// than an election timeout, it steps down: with the very tick that ends the core's transfer, or the entries
-// that wait would be proposed in between. It does not campaign until the cause is gone.
-void RaftLog::decide_leading() {
-  const bool is_leader = core_.role() == raft::Role::leader;
-  const auto timeout_ticks = static_cast<std::uint64_t>(core_.config().timing.election_timeout_ticks);
-  // The oldest alone: under load there is always a batch on its way.
-  is_disk_stalled_ = !on_the_way_.empty() && ticks_ - on_the_way_.front().since_tick > timeout_ticks / 2;
-  const bool is_allowed = can_apply_ && !is_disk_stalled_;
-  if (is_allowed != is_allowed_) {
-    core_.may_campaign(is_allowed);
-    is_allowed_ = is_allowed;
-  }
-  if (is_allowed || !is_leader) {
-    handing_over_since_tick_.reset();
-  } else if (!handing_over_since_tick_) {
-    handing_over_since_tick_ = ticks_;
-    hand_over();
-  } else if (ticks_ - *handing_over_since_tick_ >= timeout_ticks) {
-    core_.step_down();
-  }
-}
-
-void RaftLog::hand_over() {
-  const raft::Status status = core_.status();
-  const raft::PeerStatus* best = nullptr;
-  for (const raft::PeerStatus& peer : status.peers) {
-    const bool is_voter =
-        std::ranges::find(status.configuration.voters, peer.member) != status.configuration.voters.end();
-    if (is_voter && peer.recently_active && (best == nullptr || peer.match > best->match)) {
-      best = &peer;
-    }
-  }
-  if (best != nullptr) {
-    core_.transfer_leadership(best->member);
-  } else {
-    core_.step_down();
-  }
 }
 
 void RaftLog::connection_lost(const raft::Member& peer, SteadyTime now) {
@@ -148,7 +94,7 @@ void RaftLog::campaign_if_alone() {
 }
 
 bool RaftLog::has_batch_under_way() const {
-  return !on_the_way_.empty() ||
+  return fitness_.has_batches_under_way() ||
          (core_.role() == raft::Role::leader && core_.commit_index() < core_.last_index());
 }
 
@@ -177,7 +123,7 @@ LogOutput RaftLog::take_output(SteadyTime now) {
   }
   // 2. Stored in the order of their numbers, one sync for all that wait; then persisted(number) comes back.
   if (output.store) {
-    on_the_way_.push_back({output.store->number, ticks_});
+    fitness_.batch_leaves(output.store->number);
     unoffered_batches_.push_back(std::move(*output.store));
   }
   offer_batches();

@@ -11,6 +11,7 @@
 #include "node/cluster_clock.h"
 #include "node/ordered_log.h"
 #include "raft/core.h"
+#include "raft/fitness.h"
 #include "raft/ranked_campaign.h"
 
 namespace parley::node {
@@ -42,7 +43,7 @@ class RaftLog final : public OrderedLog {
   void step(const raft::Message& message);
   void tick();
   // Hands over or steps down, if this node leads and must not; with every tick, and after may_lead().
-  void decide_leading();
+  void decide_leading() { fitness_.decide(core_); }
   void persisted(std::uint64_t batch_number);
   void fetched(const raft::FetchRequest& request, std::vector<raft::Entry> entries);
   // The connection to this peer is known to be dead (rule 10).
@@ -64,31 +65,18 @@ class RaftLog final : public OrderedLog {
 
   [[nodiscard]] const raft::Core& core() const { return core_; }
   // Why this node does not lead now, for people; empty: it may.
-  [[nodiscard]] std::string_view why_not_leading() const;
+  [[nodiscard]] std::string_view why_not_leading() const { return fitness_.why_not(); }
 
  private:
-  // Ticks, not time: one that comes late counts once, so that a process that stood still, or was starved,
-  // does not take that for a disk that hangs (rule 10).
-  struct Stored {
-    std::uint64_t number = 0;
-    std::uint64_t since_tick = 0;
-  };
-
   void offer_batches();
   void offer_fetches();
-  void hand_over();
 
   raft::Core core_;
   RaftWorld& world_;
   std::deque<raft::StorageBatch> unoffered_batches_;
   std::deque<raft::FetchRequest> unoffered_fetches_;
-  std::uint64_t ticks_ = 0;
-  std::deque<Stored> on_the_way_;  // batches that the disk has not stored yet, oldest first
-  bool can_apply_ = true;
-  bool is_disk_stalled_ = false;
-  bool is_allowed_ = true;                                // what the core was told last
-  std::optional<std::uint64_t> handing_over_since_tick_;  // this node leads and must not
-  raft::RankedCampaign ranked_campaign_;                  // after the leader's connection was lost
+  raft::Fitness fitness_;
+  raft::RankedCampaign ranked_campaign_;  // after the leader's connection was lost
 };
 
 }  // namespace parley::node

@@ -247,6 +247,7 @@ bool Core::install(const CompactionPoint& point) {
   }
   machine_->commit = point.index;
   machine_->unapplied = {.applied = point.index};
+  machine_->out.committed.clear();  // given out since the last output, and all of it before the point
   machine_->self_fetch_waits_for_room = false;
   machine_->fetching_for_self = false;
   machine_->installed = point;

@@ -62,22 +62,26 @@ void Checkers::installed(raft::Member member, raft::Index index) {
   watched.applied = index;
 }
 
-void Checkers::stepped(raft::Member member, const raft::Core& core, const raft::Output& output) {
+void Checkers::stepped(raft::Member member, const raft::Core& core) {
   Watched& watched = watched_.at(member);
   watched.core = &core;
   watched.hard_state = watched.disk->durable().hard_state;
-  if (output.store) {
-    check_store(watched, *output.store, member);
-  }
-  check_mirror(watched, member);
   // A leader that its own change of membership removes commits that entry and steps down in one step.
   const bool may_commit = core.role() == raft::Role::leader ||
                           (watched.role == raft::Role::leader && watched.term == core.term());
   check_role(watched, member);
   check_commit(watched, member, may_commit);
+  check_core(watched, member);
+}
+
+void Checkers::gave(raft::Member member, const raft::Output& output) {
+  Watched& watched = watched_.at(member);
+  if (output.store) {
+    check_store(watched, *output.store, member);
+  }
+  check_mirror(watched, member);
   check_messages(watched, output);
   check_given(watched, output, member);
-  check_core(watched, member);
 }
 
 void Checkers::check_core(Watched& watched, raft::Member member) {

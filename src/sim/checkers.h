@@ -35,8 +35,10 @@ class Checkers {
   // A snapshot takes the place of what it had applied.
   void installed(raft::Member member, raft::Index index);
 
-  // After every input of a core; of its output only the batch has been handed to the disk.
-  void stepped(raft::Member member, const raft::Core& core, const raft::Output& output);
+  // After every input of a core.
+  void stepped(raft::Member member, const raft::Core& core);
+  // What came of one or several inputs; only the batch has been handed to the disk yet.
+  void gave(raft::Member member, const raft::Output& output);
   // The node applied this entry; `state` is after it.
   void applied(raft::Member member, const raft::Entry& entry, const StateMachine& state);
   // Bytes given out by the core for which it was not told applied().

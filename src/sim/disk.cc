@@ -74,7 +74,7 @@ SimDisk::SimDisk(Scheduler& scheduler, FaultCounters& faults, const DiskOptions&
 }
 
 void SimDisk::store(raft::StorageBatch batch) {
-  jobs_.push_back(Job{std::move(batch), scheduler_.now()});
+  jobs_.push_back(Job{std::move(batch)});
   apply(written_, jobs_.back());
   if (plant_ == Plant::skip_fsync) {
     // "Stored", says the disk; it is in a cache.
@@ -88,7 +88,7 @@ void SimDisk::store(raft::StorageBatch batch) {
 }
 
 void SimDisk::compact(raft::CompactionPoint point) {
-  jobs_.push_back(Job{std::move(point), scheduler_.now()});
+  jobs_.push_back(Job{std::move(point)});
   apply(written_, jobs_.back());
   start();
 }
@@ -333,10 +333,6 @@ void SimDisk::become_quick() {
   options_.sync_min = Duration(100);
   options_.sync_max = Duration(500);
   stalled_until_ = Time(0);
-}
-
-std::optional<Time> SimDisk::waiting_since() const {
-  return jobs_.empty() ? std::nullopt : std::optional(jobs_.front().given);
 }
 
 }  // namespace parley::sim

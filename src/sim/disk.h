@@ -65,8 +65,6 @@ class SimDisk {
   // Nothing is stored before then.
   void stall(Time until);
   void become_quick();
-  // Since when the oldest job waits.
-  [[nodiscard]] std::optional<Time> waiting_since() const;
 
   [[nodiscard]] const DiskContent& durable() const { return durable_; }
   [[nodiscard]] const DiskContent& written() const { return written_; }  // with all jobs that wait
@@ -74,7 +72,6 @@ class SimDisk {
  private:
   struct Job {
     std::variant<raft::StorageBatch, raft::CompactionPoint> work;
-    Time given{0};
   };
 
   void start();

@@ -43,6 +43,7 @@ constexpr std::array<std::string_view, kFaults> kNames = {
     "unsynced_batch_kept",
     "disk_stall",
     "disk_error",
+    "state_unwritable",
     "power_failed_in_write",
     "power_failed_in_recovery",
     "clock_slow",

@@ -54,6 +54,7 @@ enum class Fault : std::uint8_t {
   unsynced_batch_kept,
   disk_stall,
   disk_error,
+  state_unwritable,
   power_failed_in_write,
   power_failed_in_recovery,
   // clocks

@@ -49,6 +49,7 @@ Nemesis::Nemesis(World& world, Rng rng, std::vector<std::unique_ptr<Node>>& node
   add(Fault::leader_only_sends, &Nemesis::leader_one_way);
   add(Fault::leader_only_receives, &Nemesis::leader_one_way);
   add(Fault::disk_stall, &Nemesis::stall_disk);
+  add(Fault::state_unwritable, &Nemesis::stall_apply);
   add(Fault::clock_slow, &Nemesis::clock_speed);
   add(Fault::clock_fast, &Nemesis::clock_speed);
   add(Fault::clock_jump, &Nemesis::clock_jump);
@@ -308,6 +309,16 @@ void Nemesis::stall_disk(Fault fault) {
   count(fault);
   const Duration longest = rng_.chance(10) ? Duration(5'000'000) : world_.scenario.trouble_max;
   node.disk().stall(world_.scheduler.now() + rng_.between(Duration(1'000), longest));
+}
+
+void Nemesis::stall_apply(Fault fault) {
+  Node* at = rng_.coin() ? leader() : nullptr;
+  Node& node = at != nullptr ? *at : any();
+  if (node.runs()) {
+    count(fault);
+    node.can_apply(false);
+    later([&node] { node.can_apply(true); });
+  }
 }
 
 void Nemesis::clock_speed(Fault fault) {

@@ -46,6 +46,7 @@ class Nemesis {
   void partition(Fault fault);
   void leader_one_way(Fault fault);
   void stall_disk(Fault fault);
+  void stall_apply(Fault fault);
   void clock_speed(Fault fault);
   void clock_jump(Fault fault);
   void duel(Fault fault);

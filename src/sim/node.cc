@@ -55,6 +55,31 @@ void Node::input(Action action) {
   }
   action();
   if (core_) {
+    world_.checkers.stepped(member_, *core_);
+    await_turn();
+  }
+}
+
+// A loop takes everything that has come before it looks at what came of it: between the first of them and
+// then, nothing leaves and nothing is stored.
+void Node::await_turn() {
+  if (world_.scenario.turn_max == Duration(0)) {
+    drive();
+  } else if (!turn_scheduled_) {
+    turn_scheduled_ = true;
+    world_.scheduler.after(rng_.between(Duration(0), world_.scenario.turn_max), [this, life = life_] {
+      if (life == life_) {
+        take_turn();
+      }
+    });
+  }
+}
+
+void Node::take_turn() {
+  turn_scheduled_ = false;
+  if (frozen_) {
+    backlog_.emplace_back([] {});  // its turn comes once it runs again
+  } else {
     drive();
   }
 }
@@ -85,6 +110,7 @@ void Node::start() {
   state_.roll_back(state_committed_);
   world_.checkers.started(member_, log, state_);
   core_.emplace(config, log, state_.applied());
+  fitness_ = {};
   ranked_campaign_.emplace(config.seed,
                            (world_.scenario.tick * config.timing.election_timeout_ticks).count());
   role_ = raft::Role::follower;
@@ -125,9 +151,10 @@ void Node::crash() {
   armed_.reset();
   to_apply_.clear();
   to_apply_bytes_ = 0;
+  turn_scheduled_ = false;
   apply_scheduled_ = false;
   state_commit_scheduled_ = false;
-  stalled_ = false;
+  can_apply_ = true;
   fetches_snapshot_ = false;
   writes_.clear();
   reads_.clear();
@@ -190,7 +217,10 @@ void Node::attach_disk() {
             if (batch.installed) {
               switch_to_snapshot();
             }
-            input([this, number = batch.number] { core_->persisted(number); });
+            input([this, number = batch.number] {
+              fitness_.batch_stored(number);
+              core_->persisted(number);
+            });
           },
       .compacted =
           [this](const raft::CompactionPoint& point) {
@@ -216,29 +246,13 @@ void Node::schedule_tick() {
 }
 
 void Node::tick() {
-  watch_own_disk();
   core_->tick();
+  fitness_.tick(*core_);
 }
 
 void Node::jump(unsigned ticks) {
   for (unsigned i = 0; i < ticks; ++i) {
     input([this] { tick(); });
-  }
-}
-
-// Rule 11: a leader whose disk stalls steps aside, and stays aside until the write is stored.
-void Node::watch_own_disk() {
-  const auto since = disk_.waiting_since();
-  const Duration limit = world_.scenario.tick * world_.scenario.timing.election_timeout_ticks / 2;
-  const bool late = since && world_.scheduler.now() - *since > limit;
-  if (late && !stalled_ && core_->role() == raft::Role::leader) {
-    note("steps aside: its disk stalls");
-    stalled_ = true;
-    core_->may_campaign(false);
-    core_->step_down();
-  } else if (stalled_ && !late) {
-    stalled_ = false;
-    core_->may_campaign(true);
   }
 }
 
@@ -332,9 +346,10 @@ void Node::await_campaign_turn() {
 void Node::drive() {
   const raft::Output output = core_->take_output();
   if (output.store) {
+    fitness_.batch_leaves(output.store->number);
     disk_.store(*output.store);
   }
-  world_.checkers.stepped(member_, *core_, output);
+  world_.checkers.gave(member_, output);
   if (output.leadership_changed) {
     if (core_->role() != role_ || core_->term() != term_) {
       role_ = core_->role();
@@ -491,7 +506,7 @@ void Node::finish_reads() {
 }
 
 void Node::schedule_apply() {
-  if (apply_scheduled_ || to_apply_.empty()) {
+  if (apply_scheduled_ || to_apply_.empty() || !can_apply_) {
     return;
   }
   apply_scheduled_ = true;
@@ -502,7 +517,7 @@ void Node::schedule_apply() {
 }
 
 void Node::apply_some() {
-  if (to_apply_.empty()) {
+  if (to_apply_.empty() || !can_apply_) {
     return;
   }
   if (world_.options.plant == Plant::apply_out_of_turn && to_apply_.size() > 1 && rng_.chance(5)) {
@@ -588,7 +603,15 @@ void Node::step_down() {
   input([this] { core_->step_down(); });
 }
 void Node::may_campaign(bool allowed) {
-  input([this, allowed] { core_->may_campaign(allowed && !stalled_); });
+  input([this, allowed] { core_->may_campaign(allowed && fitness_.is_fit()); });
+}
+void Node::can_apply(bool can) {
+  input([this, can] {
+    can_apply_ = can;
+    fitness_.can_apply(can);
+    fitness_.decide(*core_);
+    schedule_apply();
+  });
 }
 void Node::propose_configuration(const raft::Configuration& next) {
   input([this, next] {

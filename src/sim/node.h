@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "raft/core.h"
+#include "raft/fitness.h"
 #include "raft/ranked_campaign.h"
 #include "sim/checkers.h"
 #include "sim/disk.h"
@@ -75,6 +76,8 @@ class Node {
   void transfer_leadership(raft::Member target);
   void step_down();
   void may_campaign(bool allowed);
+  // Its state cannot be written: nothing is applied until it can.
+  void can_apply(bool can);
   void propose_configuration(const raft::Configuration& next);
   void compact(raft::Index upto);
 
@@ -90,6 +93,7 @@ class Node {
   [[nodiscard]] raft::Member member() const { return member_; }
   [[nodiscard]] raft::NodeId id() const { return member_.id; }
   [[nodiscard]] SimDisk& disk() { return disk_; }
+  void stall_disk(Duration span) { disk_.stall(world_.scheduler.now() + span); }
   [[nodiscard]] const SimDisk& disk() const { return disk_; }
   [[nodiscard]] const StateMachine& state() const { return state_; }
 
@@ -118,8 +122,9 @@ class Node {
   void schedule_tick();
   void tick();
   void found_later();
-  void watch_own_disk();
   void await_campaign_turn();
+  void await_turn();
+  void take_turn();
   // Carries out what the core says, in the order of durability.
   void drive();
   [[nodiscard]] bool dies_at(Fault point);
@@ -154,6 +159,7 @@ class Node {
   std::uint64_t life_ = 0;
   std::optional<raft::Core> core_;
   std::optional<raft::RankedCampaign> ranked_campaign_;
+  raft::Fitness fitness_;
   bool frozen_ = false;
   std::uint64_t freezes_ = 0;
   std::vector<Action> backlog_;
@@ -161,10 +167,11 @@ class Node {
   Duration tick_;
   std::deque<raft::Entry> to_apply_;
   std::size_t to_apply_bytes_ = 0;
+  bool turn_scheduled_ = false;
   bool apply_scheduled_ = false;
   bool state_commit_scheduled_ = false;
   bool fetches_snapshot_ = false;
-  bool stalled_ = false;  // rule 11: it left leadership because its disk is slow
+  bool can_apply_ = true;
   std::map<raft::Index, WaitingWrite> writes_;
   std::map<std::uint64_t, WaitingRead> reads_;
   std::map<std::uint64_t, WriteReply> forwards_;

@@ -134,6 +134,7 @@ Scenario make_scenario(const Options& options) {
   scenario.reconfigures = scenario.has(Fault::reconfiguration) && rng.coin();
   scenario.spares = scenario.reconfigures ? 2 : 0;
   scenario.crash_news_spread = Duration(rng.coin() ? 500 : 50'000);
+  scenario.turn_max = Duration(rng.coin() ? rng.between(10, 3'000) : 0);
   return scenario;
 }
 

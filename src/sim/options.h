@@ -107,6 +107,7 @@ struct Scenario {
   DiskOptions disk;
   ClientOptions clients;
   Duration tick{10'000};
+  Duration turn_max{0};  // from the first of several inputs until the core is asked what comes of them
   Duration apply_max{1'000};
   Duration state_commit_every{50'000};
   Duration nemesis_pause_max{300'000};  // between two of its deeds

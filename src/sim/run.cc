@@ -50,8 +50,10 @@ class Simulation {
  public:
   Simulation(const Options& options, const Scenario& scenario);
   RunResult run();
-  Failover kill_the_leader();
+  // `harm` makes the leader unable to lead, among writes.
+  Failover replace_the_leader(const std::function<void(Node& leader)>& harm);
   bool leader_survives_starved_follower(Duration starved);
+  bool last_follower_takes_over();
 
  private:
   [[nodiscard]] Node& node(raft::NodeId id) { return *nodes_.at(id.value() - 1); }
@@ -194,7 +196,7 @@ Node* Simulation::settle() {
   return leader_that_commits();
 }
 
-Failover Simulation::kill_the_leader() {
+Failover Simulation::replace_the_leader(const std::function<void(Node& leader)>& harm) {
   Node* old = settle();
   if (old == nullptr) {
     return {};
@@ -203,14 +205,18 @@ Failover Simulation::kill_the_leader() {
   clients_->start();
   run_until([] { return false; }, scheduler_.now() + Duration(rng_.between(100'000, 120'000)));
   const std::uint64_t term = old->term().value();
-  const Time killed = scheduler_.now();
-  old->crash();
-  if (!run_until([&] { return leader_that_commits() != nullptr; }, killed + kCoreMustWriteWithin)) {
+  const Time harmed = scheduler_.now();
+  harm(*old);
+  const auto has_new_leader = [&] {
+    const Node* leader = leader_that_commits();
+    return leader != nullptr && leader != old;
+  };
+  if (!run_until(has_new_leader, harmed + kCoreMustWriteWithin)) {
     return {};
   }
   return {.has_new_leader = true,
           .terms = leader_that_commits()->term().value() - term,
-          .gap = scheduler_.now() - killed};
+          .gap = scheduler_.now() - harmed};
 }
 
 bool Simulation::leader_survives_starved_follower(Duration starved) {
@@ -229,6 +235,27 @@ bool Simulation::leader_survives_starved_follower(Duration starved) {
   return leader->leads() && leader->term() == term;
 }
 
+bool Simulation::last_follower_takes_over() {
+  Node* const leader = settle();
+  if (leader == nullptr) {
+    return false;
+  }
+  std::vector<Node*> followers;
+  for (const auto& each : nodes_) {
+    if (each.get() != leader) {
+      followers.push_back(each.get());
+    }
+  }
+  followers[0]->crash();
+  clients_->start();
+  run_until([] { return false; }, scheduler_.now() + Duration(4'000'000));
+  followers[0]->start();
+  followers[1]->crash();
+  leader->can_apply(false);
+  return run_until([&] { return leader_that_commits() == followers[0]; },
+                   scheduler_.now() + kCoreMustWriteWithin);
+}
+
 void Simulation::safety_phase() {
   while (scheduler_.events_run() < options_.steps && !checkers_.violation() && scheduler_.run_next()) {
   }
@@ -242,6 +269,7 @@ void Simulation::bring_back(Node& each) const {
   if (!each.runs()) {
     each.start();
   }
+  each.can_apply(true);
   each.may_campaign(true);
 }
 
@@ -363,7 +391,30 @@ Failover kill_the_leader(std::uint64_t seed, std::size_t voters, FailoverConditi
   scenario.crash_news_spread = conditions.news_spread;
   scenario.disk.sync_min = conditions.sync_min;
   scenario.disk.sync_max = conditions.sync_max;
-  return Simulation(Options{.seed = seed, .voters = voters}, scenario).kill_the_leader();
+  return Simulation(Options{.seed = seed, .voters = voters}, scenario).replace_the_leader([](Node& leader) {
+    leader.crash();
+  });
+}
+
+Failover make_leader_ill(std::uint64_t seed, std::size_t voters, Illness illness) {
+  return Simulation(Options{.seed = seed, .voters = voters}, calm_scenario())
+      .replace_the_leader([illness](Node& leader) {
+        if (illness == Illness::disk_hangs) {
+          leader.stall_disk(Duration(3'000'000));
+        } else {
+          leader.can_apply(false);
+        }
+      });
+}
+
+bool last_follower_takes_over(std::uint64_t seed) {
+  Scenario scenario = calm_scenario();
+  // It takes some election timeouts to bring it up.
+  scenario.disk.sync_min = Duration(15'000);
+  scenario.disk.sync_max = Duration(30'000);
+  scenario.flow.max_append_entries = 2;
+  scenario.flow.max_inflight_appends = 2;
+  return Simulation(Options{.seed = seed, .voters = 3}, scenario).last_follower_takes_over();
 }
 
 bool leader_survives_starved_follower(std::uint64_t seed, std::size_t voters, Duration starved) {

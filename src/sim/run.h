@@ -38,6 +38,13 @@ struct FailoverConditions {
 // The leader is killed among writes, and its peers see their connections close.
 [[nodiscard]] Failover kill_the_leader(std::uint64_t seed, std::size_t voters,
                                        FailoverConditions conditions = {});
+// What a leader falls ill with, among writes, for three seconds (rules 11 and 16): it leaves leadership by
+// itself.
+enum class Illness : std::uint8_t { disk_hangs, state_unwritable };
+[[nodiscard]] Failover make_leader_ill(std::uint64_t seed, std::size_t voters, Illness illness);
+// Of three nodes one is a long way behind when the second dies and the leader's state cannot be written any
+// more: only the leader can bring it up. True: it leads in the end.
+[[nodiscard]] bool last_follower_takes_over(std::uint64_t seed);
 // A follower gets no time for so long. True: the leader still leads, in the same term.
 [[nodiscard]] bool leader_survives_starved_follower(std::uint64_t seed, std::size_t voters, Duration starved);
 

@@ -47,7 +47,6 @@ TEST_F(DiskTest, stores_later_and_tells_in_order) {
   run();
   EXPECT_EQ(stored, (std::vector<std::uint64_t>{1, 2}));
   EXPECT_EQ(disk.durable().term_at(raft::Index(2)), raft::Term(2));
-  EXPECT_FALSE(disk.waiting_since());
 }
 
 TEST_F(DiskTest, a_crash_keeps_a_prefix_of_whole_batches) {
@@ -71,7 +70,6 @@ TEST_F(DiskTest, stalls_and_compacts) {
   SimDisk disk = make(0);
   disk.stall(Time(5'000'000));
   disk.store(batch(1, {entry(1, 1), entry(2, 1), entry(3, 2)}));
-  EXPECT_EQ(disk.waiting_since(), Time(0));
   disk.compact(raft::CompactionPoint{raft::Index(2), raft::Term(1), {}});
   run();
   EXPECT_GE(scheduler_.now(), Time(5'000'000));

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "sim/run.h"
@@ -54,6 +55,33 @@ TEST(Failover, an_election_on_slow_disks_is_not_cut_short) {
     const auto gaps = kill_leaders(
         voters, {.news_spread = Duration(5'000), .sync_min = Duration(40'000), .sync_max = Duration(50'000)});
     EXPECT_LT(gaps[100], Duration(220'000));
+  }
+}
+
+// Half an election timeout (150 ms) passes before a disk is taken to hang, none before what the state itself
+// says. Then a follower is asked to lead: nobody waits for an election timeout, and no vote is split.
+TEST(Failover, a_leader_that_is_ill_hands_over) {
+  for (const std::size_t voters : {3U, 5U}) {
+    for (const auto [illness, limit] : {std::pair(Illness::disk_hangs, Duration(150'000)),
+                                        std::pair(Illness::state_unwritable, Duration(30'000))}) {
+      Duration longest{0};
+      for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+        const Failover failover = make_leader_ill(seed, voters, illness);
+        ASSERT_TRUE(failover.has_new_leader) << "seed " << seed;
+        EXPECT_EQ(failover.terms, 1U) << "seed " << seed;
+        longest = std::max(longest, failover.gap);
+      }
+      fmt::print("{} nodes, {}: longest gap {:.1f} virtual ms\n", voters,
+                 illness == Illness::disk_hangs ? "the disk hangs" : "the state cannot be written",
+                 static_cast<double>(longest.count()) / 1e3);
+      EXPECT_LT(longest, limit);
+    }
+  }
+}
+
+TEST(Failover, a_leader_that_is_ill_stays_until_the_last_follower_has_everything) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    EXPECT_TRUE(last_follower_takes_over(seed)) << "seed " << seed;
   }
 }
 

@@ -61,7 +61,7 @@ INSTANTIATE_TEST_SUITE_P(
                             {"acknowledged_kept", "election_safety", "linearizable", "liveness", "aborted"}},
                     Planted{Plant::forget_term, {}, {"never_backwards"}},
                     Planted{Plant::forget_vote, {}, {"one_vote"}, 5},
-                    Planted{Plant::every_vote_counts, {}, {"election_safety"}},
+                    Planted{Plant::every_vote_counts, {}, {"election_safety", "aborted"}},
                     Planted{Plant::altered_entry, {}, {"log_matching"}},
                     Planted{Plant::forget_tail, {}, {"leader_completeness"}},
                     Planted{Plant::forget_tail, {Check::leader_completeness}, {"state_machine_safety"}},
