@@ -19,6 +19,9 @@ namespace {
 constexpr std::size_t kEntriesPerAnswer = 32;
 constexpr std::chrono::milliseconds kLongestReopenDelay{30'000};
 
+// Its reads were answered or are too late, or it never had any: it only tells how fresh the state is.
+bool is_probe(const ReadyReads& group) { return group.reads.empty(); }
+
 SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
@@ -73,7 +76,8 @@ bool Applier::apply_one(ApplyItem& item) {
   // A state that was opened late may be ahead of what has come.
   if (item.entry.index <= state_->applied()) {
     executed_ = std::max(executed_, item.entry.index);
-    return true;
+    // Who waits for the result of one asks again: it was another life of this state that had it.
+    return std::holds_alternative<std::monostate>(item.writer);
   }
   auto applied = run(item.entry);
   if (!applied) {
@@ -116,14 +120,15 @@ void Applier::apply(std::vector<ApplyItem> items) {
   std::vector<PendingWritePtr> writes;
   std::vector<RemoteWriter> remote;
   for (ApplyItem& item : items) {
-    if (state_ && apply_one(item)) {
+    if (state_ && !is_behind_ && apply_one(item)) {
       // A commit that fails takes nothing back from this entry's writer, who has its result.
       if (state_->uncommitted_entries() >= limits_.commit_entries) {
         static_cast<void>(commit());
       }
       continue;
     }
-    // The entry is in the log; its result is asked for again where somebody can apply it.
+    // The entry is in the log, and is run from there in its turn; its result is asked for again where
+    // somebody can apply it.
     received_ = std::max(received_, item.entry.index);
     if (auto* write = std::get_if<PendingWritePtr>(&item.writer)) {
       (*write)->may_have_happened = true;
@@ -155,6 +160,7 @@ void Applier::broke(const chat::StateError& error) {
   // What ran before is committed and stored: its results hold, whatever was rolled back here.
   answer();
   state_.reset();
+  is_behind_ = false;
   open_since_.reset();
   reopen_at_ = steady_now() + reopen_delay_;
   reopen_delay_ = std::min(2 * reopen_delay_, kLongestReopenDelay);
@@ -179,16 +185,21 @@ bool Applier::commit() {
 }
 
 void Applier::serve(ReadyReads reads) {
-  if (!state_) {
+  if (!state_ || is_behind_) {
     for (PendingRead& read : reads.reads) {
       fail(read, base::Code::unavailable, "STATE_FAILED", "This node cannot apply what is committed.");
     }
     return;
   }
   waiting_reads_.push_back(std::move(reads));
+  thin_probes();
 }
 
-void Applier::serve_stale(PendingRead read) {
+void Applier::serve_stale(PendingRead read, SteadyTime now) {
+  if (read.deadline <= now) {
+    fail(read, base::Code::deadline_exceeded, "DEADLINE_EXCEEDED", "The read was not answered in time.");
+    return;
+  }
   // A failed commit does not stand in the way: the snapshot is older then, and its age says so.
   if (state_ && state_->uncommitted_entries() > 0) {
     static_cast<void>(commit());
@@ -227,6 +238,9 @@ void Applier::serve_ready() {
 }
 
 SteadyTime Applier::next_wakeup(SteadyTime now) const {
+  if (is_behind_) {
+    return now;
+  }
   SteadyTime next = now + std::chrono::seconds(1);
   if (open_since_) {
     next = std::min(next, *open_since_ + limits_.commit_after);
@@ -244,6 +258,8 @@ void Applier::idle(SteadyTime now) {
   }
   if (!state_ && reopen_at_ && now >= *reopen_at_) {
     try_reopen(now);
+  } else if (is_behind_) {
+    catch_up();
   }
   const auto is_late = [now](const PendingRead& read) { return read.deadline <= now; };
   for (ReadyReads& group : waiting_reads_) {
@@ -253,6 +269,18 @@ void Applier::idle(SteadyTime now) {
       }
     }
     std::erase_if(group.reads, is_late);
+  }
+  thin_probes();
+}
+
+// A probe comes every half a second. While the state does not follow, the oldest that waits is the first to
+// be true of it, the newest tells most, and those between are not worth keeping.
+void Applier::thin_probes() {
+  const auto oldest = std::ranges::find_if(waiting_reads_, is_probe);
+  const auto newest = std::ranges::find_if(waiting_reads_.rbegin(), waiting_reads_.rend(), is_probe);
+  if (oldest != waiting_reads_.end() && oldest != std::prev(newest.base())) {
+    const auto between = std::remove_if(std::next(oldest), std::prev(newest.base()), is_probe);
+    waiting_reads_.erase(between, std::prev(newest.base()));
   }
 }
 
@@ -295,6 +323,8 @@ void Applier::try_reopen(SteadyTime now) {
     return;
   }
   state_ = std::move(*opened);
+  is_behind_ = true;
+  reopen_at_.reset();
   outlet_.state_reopened();
   // It could not be opened at the start, and is ahead of what has come: what it ran is only in its tables.
   if (state_->applied() > executed_) {
@@ -302,39 +332,47 @@ void Applier::try_reopen(SteadyTime now) {
     published_ = executed_;
     outlet_.skip_to(executed_);
   }
-  if (!catch_up()) {
+  catch_up();
+  if (is_behind_) {
+    outlet_.cannot_apply("the state was opened again, and is being brought up to date from the log");
+  }
+}
+
+// One portion: a state that is made again takes minutes, in which stale reads want their answers, and the end
+// of the node is not to wait.
+void Applier::catch_up() {
+  if (state_->applied() < received_ && !run_from_log()) {
     return;
   }
-  reopen_at_.reset();
+  if (state_->applied() < received_) {
+    return;
+  }
+  is_behind_ = false;
   note_progress();
   outlet_.cannot_apply("");
 }
 
-bool Applier::catch_up() {
-  while (state_->applied() < received_) {
-    auto entries = outlet_.read_log(state_->applied().next());
-    if (!entries || entries->empty()) {
-      broke({.what = entries ? "the log no longer has the entries after the state" : entries.error()});
-      return false;
-    }
-    for (const raft::Entry& entry : *entries) {
-      if (entry.index > received_) {
-        break;
-      }
-      auto applied = run(entry);
-      if (!applied) {
-        broke(applied.error());
-        return false;
-      }
-      executed_ = entry.index;
-      std::ranges::move(applied->events, std::back_inserter(events_));
-    }
-    publish_events();
-    if (!commit()) {
-      return false;
-    }
+bool Applier::run_from_log() {
+  auto entries = outlet_.read_log(state_->applied().next());
+  if (!entries || entries->empty()) {
+    broke({.what = entries ? "the log no longer has the entries after the state" : entries.error()});
+    return false;
   }
-  return true;
+  for (const raft::Entry& entry : *entries) {
+    if (entry.index > received_) {
+      break;
+    }
+    auto applied = run(entry);
+    if (!applied) {
+      broke(applied.error());
+      return false;
+    }
+    // What ran before it was lost with an earlier state, ran.
+    executed_ = std::max(executed_, entry.index);
+    std::ranges::move(applied->events, std::back_inserter(events_));
+  }
+  publish_events();
+  return commit();
 }
 
 void Applier::note_progress() {
@@ -347,7 +385,9 @@ void Applier::note_progress() {
   progress_.applied.store(std::max(progress_.applied.load(std::memory_order_relaxed), applied),
                           std::memory_order_release);
   if (state_->uncommitted_entries() == 0) {
-    progress_.committed.store(state_->applied().value(), std::memory_order_release);
+    progress_.committed.store(
+        std::max(progress_.committed.load(std::memory_order_relaxed), state_->applied().value()),
+        std::memory_order_release);
   }
   progress_.has_sweep_work.store(state_->has_sweep_work(), std::memory_order_relaxed);
   progress_.next_expiry_ms.store(state_->next_expiry_cluster_time_ms().value_or(INT64_MAX),
@@ -364,6 +404,7 @@ void Applier::stop() {
 void Applier::abandon() {
   fail_waiting_reads("SHUTTING_DOWN", "This node is shutting down.");
   state_.reset();
+  is_behind_ = false;
 }
 
 void Applier::fail_waiting_reads(const std::string& reason, const std::string& message) {

@@ -29,8 +29,10 @@ struct ApplyLimits {
 
 // What other threads look at. Any thread.
 struct ApplyProgress {
-  std::atomic<std::uint64_t> applied{0};    // executed
-  std::atomic<std::uint64_t> committed{0};  // readable
+  std::atomic<std::uint64_t> applied{0};  // executed
+  // Readable. Never falls: a state that is made again answers nobody before it has come as far, since what
+  // Freshness says was learnt of this position.
+  std::atomic<std::uint64_t> committed{0};
   std::atomic<bool> has_sweep_work{false};
   std::atomic<std::int64_t> next_expiry_ms{INT64_MAX};  // of cluster time
 };
@@ -53,7 +55,8 @@ class ApplyOutlet {
   virtual void state_reopened() = 0;
   // Empty: it can (again).
   virtual void cannot_apply(const std::string& why) = 0;
-  // Stored entries from `first` on, some; an error says why not. For bringing a reopened state up to date.
+  // Stored entries from `first` on, as many as run in a moment; an error says why not. For bringing a
+  // reopened state up to date.
   [[nodiscard]] virtual std::expected<std::vector<raft::Entry>, std::string> read_log(
       base::Position first) = 0;
   // The log's cluster. None: not founded yet.
@@ -70,10 +73,11 @@ class Applier {
 
   void apply(std::vector<ApplyItem> items);
   void serve(ReadyReads reads);
-  void serve_stale(PendingRead read);
+  void serve_stale(PendingRead read, SteadyTime now);
   // When idle() wants to be called at the latest.
   [[nodiscard]] SteadyTime next_wakeup(SteadyTime now) const;
-  // Serves reads that have become possible, commits and checkpoints what is due, opens a failed state again.
+  // Serves reads that have become possible, commits and checkpoints what is due, opens a failed state again
+  // and brings it up to date, one portion of the log with each call.
   void idle(SteadyTime now);
   // Commits and checkpoints; reads that still wait are failed.
   void stop();
@@ -89,11 +93,13 @@ class Applier {
   void broke(const chat::StateError& error);
   [[nodiscard]] bool commit();
   void serve_ready();
+  void thin_probes();
   void try_reopen(SteadyTime now);
   // The state, if it goes with this node's log.
   [[nodiscard]] chat::StateResult<std::unique_ptr<chat::StateMachine>> open_again() const;
   void fail_waiting_reads(const std::string& reason, const std::string& message);
-  [[nodiscard]] bool catch_up();
+  void catch_up();
+  [[nodiscard]] bool run_from_log();  // false: it broke
   void note_progress();
 
   const chat::StateOptions options_;
@@ -102,7 +108,8 @@ class Applier {
   ApplyProgress& progress_;
   Freshness& freshness_;
   std::unique_ptr<chat::StateMachine> state_;  // none: it failed
-  base::Position received_;                    // the last entry that came
+  bool is_behind_ = false;    // the state was opened again and is brought up to date; not in use until then
+  base::Position received_;   // the last entry that came
   base::Position executed_;   // the last entry that ran, in this process, whatever was rolled back since
   base::Position published_;  // events up to here were given out, in this process
   std::vector<chat::SharedEvent> events_;                        // not published yet

@@ -50,7 +50,8 @@ class WatchSink {
   virtual ~WatchSink() = default;
   // False: this watcher's bounded queue is full; the node cuts the subscription off (the client resumes).
   [[nodiscard]] virtual bool on_event(const chat::SharedEvent& event) = 0;
-  [[nodiscard]] virtual bool on_heartbeat(const AsOf& as_of, bool writable) = 0;
+  // `position`: served so far, and the start of a watch that is ahead of this node, which `as_of` is not.
+  [[nodiscard]] virtual bool on_heartbeat(base::Position position, const AsOf& as_of, bool writable) = 0;
   [[nodiscard]] virtual bool on_resync(base::Position oldest_position) = 0;
   virtual void on_end(const base::Error& why) = 0;  // the last call: session ended, too slow, shutting down
 };

@@ -53,10 +53,8 @@ std::optional<std::int64_t> ClusterClock::median_offset_ms(SteadyTime now) const
   return steady_ms(now) + lower < last_in_log_.wall_unix_ms ? offsets[offsets.size() / 2] : lower;
 }
 
-chat::Stamp ClusterClock::stamp(SteadyTime now) {
-  const chat::Stamp next{.cluster_time_ms = cluster_time_ms(now), .wall_unix_ms = wall_unix_ms(now, true)};
-  saw(next);
-  return next;
+chat::Stamp ClusterClock::stamp(SteadyTime now) const {
+  return {.cluster_time_ms = cluster_time_ms(now), .wall_unix_ms = wall_unix_ms(now, true)};
 }
 
 std::int64_t ClusterClock::cluster_time_ms(SteadyTime now) const {

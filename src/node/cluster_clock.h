@@ -23,7 +23,7 @@ class ClusterClock {
  public:
   explicit ClusterClock(chat::Stamp last_in_log) : last_in_log_(last_in_log) {}
 
-  // A stamp in an entry that this node has in its log.
+  // A stamp in an entry that this node has in its log, of another leader or its own.
   void saw(const chat::Stamp& stamp);
   void became_leader(SteadyTime now);
   // This node's own wall clock, read at `now`.
@@ -33,10 +33,11 @@ class ClusterClock {
   // The leader's median, as its heartbeat carried it.
   void leader_wall(std::int64_t unix_ms, SteadyTime now);
 
-  // For one command that the leader appends now. Cluster time never goes back.
-  [[nodiscard]] chat::Stamp stamp(SteadyTime now);
+  // For one command that the leader proposes now; kept once saw() is told of it, since the log may refuse it.
+  // Cluster time never goes back.
+  [[nodiscard]] chat::Stamp stamp(SteadyTime now) const;
   [[nodiscard]] std::int64_t cluster_time_ms(SteadyTime now) const;
-  // How much of it a change of leader would lose now: what has passed since the last stamp.
+  // How much of it a change of leader would lose now: what has passed since the last stamp in the log.
   [[nodiscard]] std::int64_t unstamped_ms(SteadyTime now) const {
     return cluster_time_ms(now) - last_in_log_.cluster_time_ms;
   }

@@ -403,6 +403,12 @@ void CoreLoop::send(raft::Message message) {
   [[maybe_unused]] const bool sent = ports_.send(to, std::move(out));
 }
 
+// What this node has proposed counts once it is in the log: a stamp that was refused has kept no time.
+bool CoreLoop::store(raft::StorageBatch& batch) {
+  note_stamps(batch.entries);
+  return ports_.store(batch);
+}
+
 void CoreLoop::take_output() {
   bool is_settled = false;
   while (!is_settled) {

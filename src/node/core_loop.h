@@ -93,7 +93,7 @@ class CoreLoop final : private RaftWorld {
  private:
   // RaftWorld
   void send(raft::Message message) override;
-  [[nodiscard]] bool store(raft::StorageBatch& batch) override { return ports_.store(batch); }
+  [[nodiscard]] bool store(raft::StorageBatch& batch) override;
   [[nodiscard]] bool fetch(raft::FetchRequest& request) override { return ports_.fetch(request); }
 
   void on(PendingWritePtr& write);

@@ -83,6 +83,26 @@ chat::Stamp newest_stamp(const raft::RecoveredLog& log, chat::Stamp of_state) {
   return of_state;
 }
 
+// Whose log it is if not this node's, by the newest configuration: the log's incarnation is drawn when it is
+// made.
+std::optional<base::NodeId> other_owner(const wal::Recovered& recovered, base::NodeId self) {
+  const raft::Configuration& newest = recovered.log.configurations.empty()
+                                          ? recovered.log.compaction.configuration
+                                          : recovered.log.configurations.back().configuration;
+  std::optional<base::NodeId> other;
+  for (const auto* members : {&newest.voters, &newest.outgoing_voters, &newest.learners}) {
+    for (const raft::Member& member : *members) {
+      if (member == raft::Member{self, recovered.incarnation}) {
+        return std::nullopt;
+      }
+      if (member.incarnation == recovered.incarnation) {
+        other = member.id;
+      }
+    }
+  }
+  return other;
+}
+
 // A start before the founding has made it, and nothing was applied since.
 bool is_unused(const chat::StateOptions& options) {
   const auto opened = chat::StateMachine::open(options);
@@ -133,7 +153,8 @@ void open_state(OpenedFolder& folder, wal::FileSystem& files, const std::string&
 }  // namespace
 
 std::expected<OpenedFolder, std::string> open_folder(wal::FileSystem& files, const std::string& path,
-                                                     wal::Options log_options, std::string sqlite_vfs) {
+                                                     wal::Options log_options, std::string sqlite_vfs,
+                                                     base::NodeId self) {
   if (auto made = wal::make_durable_folder(files, path); !made) {
     return std::unexpected(made.error().describe());
   }
@@ -147,6 +168,11 @@ std::expected<OpenedFolder, std::string> open_folder(wal::FileSystem& files, con
     return std::unexpected(founding.error());
   }
   folder.founding = std::move(*founding);
+  if (const auto owner = other_owner(folder.recovered, self)) {
+    return std::unexpected(fmt::format(
+        "{} is the folder of node {}, and this is started as node {}: is --id or --data another node's?",
+        path, owner->value(), self.value()));
+  }
   const std::string& live = folder.recovered.live_state_file;
   const std::string state_file = live.empty() ? kStateFile : live;
   folder.state_options = {.path = path + "/" + state_file, .vfs = std::move(sqlite_vfs)};

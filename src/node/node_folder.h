@@ -31,10 +31,11 @@ struct OpenedFolder {
 };
 
 // Makes the folder if it is missing. The error says why the node cannot start, for people. A state that
-// belongs to a log that was lost, or to another cluster, is moved aside, never used (rule 2).
+// belongs to a log that was lost, or to another cluster, is moved aside, never used (rule 2). A folder that
+// is another node's than `self` is refused: it would speak in that one's name.
 [[nodiscard]] std::expected<OpenedFolder, std::string> open_folder(wal::FileSystem& files,
                                                                    const std::string& path,
                                                                    wal::Options log_options,
-                                                                   std::string sqlite_vfs);
+                                                                   std::string sqlite_vfs, base::NodeId self);
 
 }  // namespace parley::node

@@ -1,5 +1,7 @@
 #include "node/reader_pool.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "node/read_router.h"
@@ -16,8 +18,12 @@ constexpr std::chrono::milliseconds kSnapshotTime{200};
 }  // namespace
 
 ReaderPool::ReaderPool(chat::StateOptions state, std::size_t threads, std::size_t capacity_reads,
-                       const Freshness& freshness)
-    : state_(std::move(state)), freshness_(freshness), queue_("reads", capacity_reads) {
+                       const Freshness& freshness, const ApplyProgress& progress, IsInLog is_in_log)
+    : state_(std::move(state)),
+      freshness_(freshness),
+      progress_(progress),
+      is_in_log_(std::move(is_in_log)),
+      queue_("reads", capacity_reads) {
   for (std::size_t i = 0; i < threads; ++i) {
     threads_.emplace_back([this] { run(); });
   }
@@ -44,6 +50,24 @@ void ReaderPool::expect_cluster(const base::ClusterId& cluster_id) {
 }
 
 // While the state is broken the file is whatever somebody has put there.
+chat::StateResult<std::unique_ptr<chat::Reader>> ReaderPool::open() const {
+  auto opened = chat::Reader::open(state_);
+  if (!opened) {
+    return opened;
+  }
+  if (auto begun = (*opened)->begin(); !begun) {
+    return std::unexpected(std::move(begun.error()));
+  }
+  (*opened)->end();
+  const base::Position applied = (*opened)->applied();
+  if (!is_in_log_(applied)) {
+    return std::unexpected(chat::StateError{
+        .what =
+            fmt::format("it has applied entry {}, and this node's log does not go as far", applied.value())});
+  }
+  return opened;
+}
+
 bool ReaderPool::is_foreign(const chat::Reader& reader) const {
   const std::scoped_lock lock(mutex_);
   return is_of_another_cluster(reader.applied(), reader.cluster_id(), cluster_id_);
@@ -51,12 +75,14 @@ bool ReaderPool::is_foreign(const chat::Reader& reader) const {
 
 std::size_t ReaderPool::serve(chat::Reader& reader, std::vector<PendingRead>& reads, std::size_t first) {
   const auto asked_at = freshness_.asked_at();
+  // Read after it: at least as far as what was learnt then speaks of.
+  const base::Position was_readable(progress_.committed.load(std::memory_order_acquire));
   if (auto begun = reader.begin(); !begun) {
     fail(reads[first], base::Code::unavailable, "STATE_UNREADABLE",
          "This node's state cannot be read: " + begun.error().what);
     return first + 1;
   }
-  if (is_foreign(reader)) {
+  if (is_foreign(reader) || reader.applied() < was_readable) {
     reader.end();
     return first;
   }
@@ -97,7 +123,7 @@ void ReaderPool::run() {
     bool is_new = false;
     for (std::size_t next = 0; next < reads.size();) {
       if (!reader) {
-        auto opened = chat::Reader::open(state_);
+        auto opened = open();
         if (!opened) {
           fail(reads[next++], base::Code::unavailable, "STATE_UNREADABLE",
                "This node's state cannot be read: " + opened.error().what);

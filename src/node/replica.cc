@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <mutex>
 #include <random>
 #include <thread>
@@ -130,6 +131,7 @@ class RunningReplica final : public Replica,
   void run_apply();
   void end(bool orderly);
   void fatal(const std::string& what);
+  [[nodiscard]] bool is_in_log(base::Position position) const;
   [[nodiscard]] CoreLoopOptions loop_options() const;
   [[nodiscard]] raft::Core make_core();
   [[nodiscard]] Hello hello(const base::ClusterId& cluster_id) const;
@@ -194,7 +196,8 @@ RunningReplica::RunningReplica(ReplicaOptions options, OpenedFolder folder, Tran
       admission_(self_, options_.founders, folder_.cluster_id(), {}),
       inbox_(kCoreQueue),
       apply_queue_("apply", kApplyQueue),
-      readers_(folder_.state_options, options_.limits.reader_threads, options_.limits.max_reads, freshness_),
+      readers_(folder_.state_options, options_.limits.reader_threads, options_.limits.max_reads, freshness_,
+               progress_, [this](base::Position position) { return is_in_log(position); }),
       hub_(*this, options_.limits.watch, folder_.applied()),
       disk_(
           folder_.log, [this](std::uint64_t number) { post(Persisted{number}); },
@@ -227,9 +230,10 @@ Hello RunningReplica::hello(const base::ClusterId& cluster_id) const {
 }
 
 void RunningReplica::fatal(const std::string& what) {
-  spdlog::critical("{}: {}", name_, what);
+  spdlog::critical("{}: {}; it stops here", name_, what);
   if (!options_.on_fatal) {
-    base::stop_process(what);
+    // At once: what has been promised is on the disk, and nothing more must be.
+    std::_Exit(EXIT_FAILURE);
   }
   options_.on_fatal(what);
 }
@@ -291,7 +295,7 @@ void RunningReplica::run_apply() {
     is_open = !work.empty() || !is_ending;
     for (ApplyWork& item : work) {
       if (auto* read = std::get_if<PendingRead>(&item)) {
-        applier_.serve_stale(std::move(*read));
+        applier_.serve_stale(std::move(*read), steady_now());
         continue;
       }
       auto& batch = std::get<ApplyBatch>(item);
@@ -604,12 +608,23 @@ void RunningReplica::give_back(std::vector<PendingWritePtr> writes, std::vector<
 void RunningReplica::cannot_apply(const std::string& why) { post(CannotApply{why}); }
 
 std::expected<std::vector<raft::Entry>, std::string> RunningReplica::read_log(base::Position first) {
-  constexpr std::size_t kRead_bytes = 4UL * 1024 * 1024;
+  // Some thousands of entries, run in a fraction of a second: the end of the node waits for no longer.
+  constexpr std::size_t kRead_bytes = 256UL * 1024;
   auto entries = folder_.log.read(first, kRead_bytes);
   if (!entries) {
     return std::unexpected(entries.error().describe());
   }
   return std::move(*entries);
+}
+
+// What was applied here was stored here (rule 3).
+bool RunningReplica::is_in_log(base::Position position) const {
+  const base::Position applied(progress_.applied.load(std::memory_order_acquire));
+  if (position <= std::max(applied, folder_.applied())) {
+    return true;
+  }
+  const auto entries = folder_.log.read(position, 1);
+  return entries && !entries->empty();
 }
 
 base::ClusterId RunningReplica::cluster_id() const {
@@ -649,7 +664,7 @@ std::expected<std::unique_ptr<Replica>, std::string> Replica::open(ReplicaOption
   }
   options.log.seed = random_seed();
   std::ranges::sort(options.founders, {}, &ListedNode::id);
-  auto folder = open_folder(files, options.data_folder, options.log, options.sqlite_vfs);
+  auto folder = open_folder(files, options.data_folder, options.log, options.sqlite_vfs, options.id);
   if (!folder) {
     return std::unexpected(folder.error());
   }

@@ -30,8 +30,8 @@ struct PeerAddresses {
 };
 
 enum class LinkLoss : std::uint8_t {
-  closed,    // the connection ended; one reconnect at once has been tried and failed, or met another process
-             // (rule 10)
+  closed,  // the connection ended; one reconnect at once has been tried and failed, met another process, or
+           // was closed again soon (rule 10)
   silent,    // keepalive ran out
   replaced,  // this end closed it: peers changed, or shutdown
 };
@@ -52,7 +52,7 @@ class PeerHandler {
   virtual void on_link_up(const raft::Member& peer) = 0;
   // What was sent to `peer` since on_link_up may not have arrived, and nothing of it will arrive any more
   // (but it may have arrived). Not called while a reconnect that is tried at once finds the same process of
-  // the same node (Hello::process).
+  // the same node (Hello::process), and lasts.
   virtual void on_link_down(const raft::Member& peer, LinkLoss why) = 0;
 };
 

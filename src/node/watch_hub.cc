@@ -34,6 +34,7 @@ class WatchHub::Handle final : public Subscription {
     const std::scoped_lock lock(watch_->calls);
     watch_->is_closed = true;
     watch_->sink.reset();
+    watch_->place = {};
   }
 
  private:
@@ -43,6 +44,7 @@ class WatchHub::Handle final : public Subscription {
 WatchHub::WatchHub(World& world, WatchLimits limits, base::Position applied)
     : world_(world),
       limits_(limits),
+      living_(std::make_shared<Places>(limits.max_watches)),
       ring_(limits.ring_events, limits.ring_bytes, applied),
       delivered_(applied),
       next_heartbeat_(std::chrono::steady_clock::now() + limits.heartbeat),
@@ -74,15 +76,17 @@ std::unique_ptr<Subscription> WatchHub::watch(const WatchStart& start, std::shar
   auto watch = std::make_shared<Watch>();
   watch->start = start;
   watch->sink = std::move(sink);
+  auto place = Place::take(living_);
   std::optional<base::Error> refusal;
   {
     const std::scoped_lock lock(mutex_);
     if (stopping_) {
       refusal = base::refused(base::Code::unavailable, "SHUTTING_DOWN", "This node is shutting down.");
-    } else if (watch_count_ >= limits_.max_watches) {
+    } else if (!place || watch_count_ >= 2 * limits_.max_watches) {
       refusal = base::refused(base::Code::resource_exhausted, "TOO_MANY_WATCHES",
                               "This node serves too many watches.");
     } else {
+      watch->place = *std::move(place);
       ++watch_count_;
       arrived_.push_back(watch);
     }
@@ -168,6 +172,9 @@ bool WatchHub::turn() {
   }
   replay();
   send_checks();
+  if (has_many_gone()) {
+    leave_gone();
+  }
   if (has_ended_) {
     sweep();
   }
@@ -317,14 +324,16 @@ bool WatchHub::heartbeat(Watch& watch) {
   if (watch.stage == WatchStage::ended) {
     return false;
   }
+  const base::Position position =
+      watch.stage == WatchStage::live ? std::max(watch.cursor, delivered_) : watch.cursor;
   AsOf as_of = world_.as_of();
-  as_of.position = watch.stage == WatchStage::live ? std::max(watch.cursor, delivered_) : watch.cursor;
+  as_of.position = std::min(position, delivered_);
   watch.has_begun = true;
   bool has_room = true;
   {
     const std::scoped_lock lock(watch.calls);
     if (!watch.is_closed) {
-      has_room = watch.sink->on_heartbeat(as_of, world_.is_writable());
+      has_room = watch.sink->on_heartbeat(position, as_of, world_.is_writable());
     }
   }
   if (!has_room) {
@@ -337,12 +346,9 @@ bool WatchHub::heartbeat(Watch& watch) {
 
 void WatchHub::beat() {
   next_heartbeat_ = std::chrono::steady_clock::now() + limits_.heartbeat;
+  leave_gone();
   for (const auto& [account, watch] : watches_) {
-    if (watch->gone) {
-      leave(*watch);
-    } else {
-      heartbeat(*watch);
-    }
+    heartbeat(*watch);
   }
   for (const WatchPtr& watch : std::exchange(stuck_, {})) {
     if (watch->stage == WatchStage::replaying) {
@@ -361,13 +367,31 @@ void WatchHub::end(Watch& watch, const base::Error& why) {
     return;
   }
   watch.is_closed = true;
+  watch.place = {};
   watch.sink->on_end(why);
+}
+
+// Enough that it is worth a walk over all; fewer wait for the next beat.
+bool WatchHub::has_many_gone() const {
+  const std::scoped_lock lock(mutex_);
+  return watch_count_ > living_->taken() + limits_.max_watches / 4;
+}
+
+void WatchHub::leave_gone() {
+  for (const auto& [account, watch] : watches_) {
+    if (watch->gone) {
+      leave(*watch);
+    }
+  }
 }
 
 void WatchHub::sweep() {
   has_ended_ = false;
+  const auto has_ended = [](const WatchPtr& watch) { return watch->stage == WatchStage::ended; };
   const std::size_t removed =
-      std::erase_if(watches_, [](const auto& item) { return item.second->stage == WatchStage::ended; });
+      std::erase_if(watches_, [&](const auto& item) { return has_ended(item.second); });
+  std::erase_if(to_check_, has_ended);
+  std::erase_if(stuck_, has_ended);
   const std::scoped_lock lock(mutex_);
   watch_count_ -= removed;
 }

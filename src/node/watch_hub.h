@@ -40,11 +40,12 @@ struct WatchLimits {
   std::size_t replay_page = 500;
   // What replaying one account's events apart is worth, in rows of the scan for all.
   std::size_t rows_apart = 2'000;
-  std::size_t max_watches = 20'000;
+  std::size_t max_watches = 20'000;  // that live; of those that have gone, as many may be kept for a while
   std::chrono::milliseconds heartbeat{2000};
 };
 
 enum class WatchStage : std::uint8_t;
+class Places;
 
 class WatchHub {
  public:
@@ -87,6 +88,8 @@ class WatchHub {
   void catch_up();
   void beat();
   void fall_back();
+  [[nodiscard]] bool has_many_gone() const;
+  void leave_gone();
   void sweep();
   // To those of `watches` that are at this stage.
   void give_all(std::span<const chat::SharedEvent> events, std::span<const WatchPtr> watches,
@@ -112,6 +115,7 @@ class WatchHub {
 
   World& world_;
   const WatchLimits limits_;
+  const std::shared_ptr<Places> living_;  // a watch gives its place back when it ends, whoever ends it
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
@@ -119,7 +123,7 @@ class WatchHub {
   std::vector<WatchPtr> arrived_;              // guarded by mutex_
   std::vector<std::vector<Checked>> checked_;  // guarded by mutex_
   std::vector<Page> pages_;                    // guarded by mutex_
-  std::size_t watch_count_ = 0;                // guarded by mutex_
+  std::size_t watch_count_ = 0;                // that are kept, guarded by mutex_
   bool stopping_ = false;                      // guarded by mutex_
 
   // The hub thread alone.

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "node/pending.h"
 #include "node/watch_hub.h"
 
 namespace parley::node {
@@ -19,6 +20,7 @@ struct WatchHub::Watch {
   std::shared_ptr<WatchSink> sink;
   std::mutex calls;               // held while the sink is called
   bool is_closed = false;         // guarded by `calls`: no call after it is set
+  Place place;                    // guarded by `calls`
   std::atomic<bool> gone{false};  // the subscriber has left
 
   // The hub thread alone.

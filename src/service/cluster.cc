@@ -30,7 +30,7 @@ class SessionGuard : public node::WatchSink {
  public:
   explicit SessionGuard(std::weak_ptr<Stream> stream) : stream_(std::move(stream)) {}
   [[nodiscard]] bool on_event(const chat::SharedEvent&) override { return true; }
-  [[nodiscard]] bool on_heartbeat(const node::AsOf&, bool) override { return true; }
+  [[nodiscard]] bool on_heartbeat(base::Position, const node::AsOf&, bool) override { return true; }
   [[nodiscard]] bool on_resync(base::Position) override { return true; }
   void on_end(const base::Error& why) override {
     if (const auto stream = stream_.lock()) {

@@ -5,6 +5,7 @@
 
 #include "service/authorize.h"
 #include "service/convert.h"
+#include "service/fields.h"
 #include "service/handlers.h"
 
 namespace parley::service {
@@ -25,9 +26,9 @@ class WatchFeed : public node::WatchSink {
     return send(response);
   }
 
-  [[nodiscard]] bool on_heartbeat(const node::AsOf& as_of, bool writable) override {
+  [[nodiscard]] bool on_heartbeat(base::Position position, const node::AsOf& as_of, bool writable) override {
     v1::WatchResponse response;
-    response.set_position(as_of.position.value());
+    response.set_position(position.value());
     convert(as_of, *response.mutable_heartbeat()->mutable_as_of());
     response.mutable_heartbeat()->set_writable(writable);
     return send(response);
@@ -64,6 +65,10 @@ void watch(const std::shared_ptr<Stream>& stream, const v1::WatchRequest& reques
     return;
   }
   node::WatchStart start{.session = *session, .cluster_id = request.cluster_id()};
+  if (const auto good = check_id("after_position", request.after_position()); !good) {
+    stream->finish(good.error());
+    return;
+  }
   if (request.has_after_position()) {
     start.after = base::Position(request.after_position());
   }

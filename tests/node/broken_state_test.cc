@@ -231,7 +231,7 @@ TEST_F(BrokenState, AWatchOfASessionWhoseEndWasRolledBackEndsAllTheSame) {
       ++events_;
       return true;
     }
-    [[nodiscard]] bool on_heartbeat(const AsOf&, bool) override { return true; }
+    [[nodiscard]] bool on_heartbeat(base::Position, const AsOf&, bool) override { return true; }
     [[nodiscard]] bool on_resync(base::Position) override { return true; }
     void on_end(const base::Error& why) override {
       EXPECT_EQ(why.reason, "SESSION_ENDED") << why.message;
@@ -266,7 +266,7 @@ TEST_F(BrokenState, WatchesOnAFullNodeGetOlderHeartbeats) {
   class Ages final : public WatchSink {
    public:
     [[nodiscard]] bool on_event(const chat::SharedEvent&) override { return true; }
-    [[nodiscard]] bool on_heartbeat(const AsOf& as_of, bool) override {
+    [[nodiscard]] bool on_heartbeat(base::Position, const AsOf& as_of, bool) override {
       const std::scoped_lock lock(mutex_);
       ages_ms_.push_back(as_of.age_ms.value_or(0));
       return true;

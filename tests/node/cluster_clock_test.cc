@@ -33,6 +33,18 @@ TEST(ClusterClock, NeverGoesBackBehindWhatAnotherLeaderStamped) {
   EXPECT_EQ(clock.stamp(at(1000)).cluster_time_ms, 9900);
 }
 
+// The log may refuse the command that it is on. Then a change of leader would still lose all that has passed.
+TEST(ClusterClock, AStampKeepsTimeOnlyOnceItIsInTheLog) {
+  ClusterClock clock({});
+  clock.became_leader(at(0));
+  const chat::Stamp refused = clock.stamp(at(5000));
+  EXPECT_EQ(refused.cluster_time_ms, 5000);
+  EXPECT_EQ(clock.unstamped_ms(at(5000)), 5000);
+  const chat::Stamp taken = clock.stamp(at(6000));
+  clock.saw(taken);
+  EXPECT_EQ(clock.unstamped_ms(at(6000)), 0);
+}
+
 TEST(ClusterClock, J16ALeaderAYearAheadStampsWhatTheOthersSay) {
   ClusterClock clock({});
   clock.own_wall(kToday_ms + kYear_ms, at(0));

@@ -27,10 +27,14 @@ class Collector final : public WatchSink {
     events_.push_back(event);
     return events_.size() < room_;
   }
-  [[nodiscard]] bool on_heartbeat(const AsOf& as_of, bool) override {
+  [[nodiscard]] bool on_heartbeat(base::Position position, const AsOf& as_of, bool writable) override {
     const std::scoped_lock lock(mutex_);
-    EXPECT_GE(as_of.position, position_);
-    position_ = as_of.position;
+    EXPECT_GE(position, position_);
+    EXPECT_LE(as_of.position, position);
+    position_ = position;
+    as_of_position_ = as_of.position;
+    age_ms_ = as_of.age_ms;
+    is_writable_ = writable;
     has_begun_ = true;
     ++heartbeats_;
     return true;
@@ -64,9 +68,22 @@ class Collector final : public WatchSink {
     const std::scoped_lock lock(mutex_);
     return position_;
   }
+  [[nodiscard]] base::Position as_of_position() const {
+    const std::scoped_lock lock(mutex_);
+    return as_of_position_;
+  }
   [[nodiscard]] int heartbeats() const {
     const std::scoped_lock lock(mutex_);
     return heartbeats_;
+  }
+  // As the last heartbeat said.
+  [[nodiscard]] std::optional<std::uint32_t> age_ms() const {
+    const std::scoped_lock lock(mutex_);
+    return age_ms_;
+  }
+  [[nodiscard]] bool is_writable() const {
+    const std::scoped_lock lock(mutex_);
+    return is_writable_;
   }
   [[nodiscard]] int resyncs() const {
     const std::scoped_lock lock(mutex_);
@@ -82,6 +99,9 @@ class Collector final : public WatchSink {
   mutable std::mutex mutex_;
   std::vector<chat::SharedEvent> events_;
   base::Position position_;
+  base::Position as_of_position_;
+  std::optional<std::uint32_t> age_ms_;
+  bool is_writable_ = false;
   bool has_begun_ = false;
   int heartbeats_ = 0;
   int resyncs_ = 0;

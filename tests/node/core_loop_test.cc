@@ -134,7 +134,7 @@ TEST_F(CoreLoopTest, EntryOneIsOfferedUntilALinkTakesIt) {
 // A cluster of this node alone, whose disk stores what it takes between two turns.
 class FullQueuesOfACoreLoop : public ::testing::Test {
  protected:
-  FullQueuesOfACoreLoop() {
+  explicit FullQueuesOfACoreLoop(const raft::FlowConfig& flow = {}) : flow_(flow) {
     for (int i = 0; i < 10; ++i) {
       turn();
     }
@@ -149,10 +149,10 @@ class FullQueuesOfACoreLoop : public ::testing::Test {
     }
     loop_.turn(std::move(events), now_);
   }
-  void write() {
+  void write(std::chrono::minutes time = std::chrono::minutes(1)) {
     auto write = std::make_unique<PendingWrite>();
     write->command = base::Payload(chat::encode(chat::Tick{}));
-    write->deadline = now_ + std::chrono::minutes(1);
+    write->deadline = now_ + time;
     write->done = [](const base::Result<chat::CommandResult>&) { ADD_FAILURE() << "applying answers it"; };
     std::deque<CoreEvent> events;
     events.emplace_back(std::move(write));
@@ -178,6 +178,7 @@ class FullQueuesOfACoreLoop : public ::testing::Test {
 
   static constexpr std::size_t kWrites = 3;  // fewer turns than a stalled disk is given
 
+  const raft::FlowConfig flow_;
   SteadyTime now_{std::chrono::hours(1)};
   FakePorts ports_;
   std::uint64_t told_ = 0;
@@ -185,7 +186,7 @@ class FullQueuesOfACoreLoop : public ::testing::Test {
   const std::vector<ListedNode> alone_{{base::NodeId(1), "a:1"}};
   Admission admission_{member(1), alone_, {}, {}};
   ApplyProgress progress_;
-  CoreLoop loop_{raft::Core({.self = member(1), .seed = 1}, {}, {}),
+  CoreLoop loop_{raft::Core({.self = member(1), .flow = flow_, .seed = 1}, {}, {}),
                  std::nullopt,
                  {},
                  {.listed = alone_, .addresses = {}, .writes = {}, .reads = {}},
@@ -269,6 +270,30 @@ TEST_F(FullQueuesOfACoreLoop, TimeThatPassesQuietlyIsKeptInTheLogWhileSomethingI
     EXPECT_EQ(ports_.applied.size(), before_ + hours) << "less than an hour";
     now_ += std::chrono::minutes(1);
   }
+}
+
+// Its log takes no entry while another waits for the disk.
+class ACoreLoopOfOneEntryAtATime : public FullQueuesOfACoreLoop {
+ protected:
+  ACoreLoopOfOneEntryAtATime() : FullQueuesOfACoreLoop({.max_uncommitted_bytes = 1}) {}
+};
+
+// J16: one that was refused has kept no time, and the next would come an hour later.
+TEST_F(ACoreLoopOfOneEntryAtATime, ATickThatWasRefusedIsProposedAgain) {
+  ASSERT_GT(before_, 0U) << "it leads";
+  progress_.next_expiry_ms = std::int64_t{30} * 24 * 3600 * 1000;
+  ports_.disk_has_room = false;
+  write(std::chrono::hours(10));
+  now_ += std::chrono::hours(2);
+  turn();
+  ports_.disk_has_room = true;
+  for (int i = 0; i < 5; ++i) {
+    turn();
+  }
+  ASSERT_EQ(ports_.applied.size(), before_ + 2) << "the write, and the Tick that was due meanwhile";
+  const auto stamped = read_stamped_entry(ports_.applied.back().entry.data.view());
+  ASSERT_TRUE(stamped.has_value());
+  EXPECT_GE(stamped->stamp.cluster_time_ms, std::int64_t{2} * 3600 * 1000);
 }
 
 }  // namespace

@@ -193,7 +193,8 @@ TEST(FullReaders, ReadsBeyondTheQueueAreRefusedAndTheOthersAnswered) {
   std::promise<void> begun;
   std::promise<void> release;
   std::vector<std::future<base::Result<void>>> answers;
-  ReaderPool pool(options, 1, kPlaces, freshness);
+  const ApplyProgress progress;
+  ReaderPool pool(options, 1, kPlaces, freshness, progress, [](base::Position) { return true; });
   pool.submit({.deadline = in_a_minute(),
                .done =
                    [&](base::Result<chat::Reader*> reader, const AsOf&) {

@@ -22,6 +22,7 @@ class WatchTest : public ::testing::Test {
  protected:
   void begin(std::uint32_t size, TestCluster::Adjust adjust = {}) {
     cluster_ = std::make_unique<TestCluster>(size, std::move(adjust));
+    cluster_->use_stalling_disks();
     cluster_->start_all();
     static_cast<void>(cluster_->wait_for_leader());
     anna_ = cluster_->make_user(1, "anna");
@@ -70,6 +71,74 @@ TEST_F(WatchTest, NoCallComesAfterTheSubscriptionIsGone) {
   ASSERT_TRUE(wait_until([&] { return stays->count() == 1; }));
   EXPECT_EQ(gone->count(), 0U);
   EXPECT_EQ(gone->heartbeats(), heartbeats);
+}
+
+// However long it takes until the hub lets go of what it keeps of them.
+TEST_F(WatchTest, AClosedWatchLeavesItsPlaceAtOnce) {
+  begin(1, [](ReplicaOptions& options) {
+    options.limits.watch.max_watches = 4;
+    options.limits.watch.heartbeat = std::chrono::minutes(10);
+  });
+  for (int i = 0; i < 50; ++i) {
+    auto sink = std::make_shared<Collector>();
+    const auto watch = cluster_->node(1).watch(start_of(bob_), sink);
+    ASSERT_FALSE(sink->end()) << "watch " << i;
+    ASSERT_TRUE(wait_until([&] { return sink->heartbeats() > 0; }));
+  }
+}
+
+TEST_F(WatchTest, AWatchThatHasEndedLeavesItsPlaceThoughItsSubscriptionStays) {
+  begin(1, [](ReplicaOptions& options) {
+    options.limits.watch.max_watches = 1;
+    options.limits.watch.heartbeat = std::chrono::minutes(10);
+  });
+  auto ended = std::make_shared<Collector>();
+  const auto first = cluster_->node(1).watch(start_of(bob_), ended);
+  ASSERT_TRUE(wait_until([&] { return ended->heartbeats() > 0; }));
+  ASSERT_TRUE(cluster_->write(
+      1, chat::LogOut{.request = cluster_->new_request(), .authority = {bob_.account, bob_.session}}));
+  ASSERT_TRUE(wait_until([&] { return ended->end().has_value(); }));
+  auto sink = std::make_shared<Collector>();
+  const auto second = cluster_->node(1).watch(start_of(anna_), sink);
+  EXPECT_TRUE(wait_until([&] { return sink->heartbeats() > 0; }));
+}
+
+TEST_F(WatchTest, MoreLivingWatchesThanAllowedAreRefused) {
+  begin(1, [](ReplicaOptions& options) { options.limits.watch.max_watches = 2; });
+  auto living = std::make_shared<Collector>();
+  auto leaving = std::make_shared<Collector>();
+  const auto first = cluster_->node(1).watch(start_of(bob_), living);
+  auto second = cluster_->node(1).watch(start_of(anna_), leaving);
+  auto refused = std::make_shared<Collector>();
+  const auto third = cluster_->node(1).watch(start_of(bob_), refused);
+  ASSERT_TRUE(refused->end().has_value());
+  EXPECT_EQ(refused->end()->code, base::Code::resource_exhausted);
+  EXPECT_EQ(refused->end()->reason, "TOO_MANY_WATCHES");
+  second.reset();
+  auto sink = std::make_shared<Collector>();
+  const auto fourth = cluster_->node(1).watch(start_of(bob_), sink);
+  EXPECT_TRUE(wait_until([&] { return sink->heartbeats() > 0 && living->heartbeats() > 0; }));
+}
+
+// It goes on taking writes, which the others commit: its age is what tells its watchers to move.
+TEST_F(WatchTest, AFollowerWhoseDiskStallsTellsItsWatchersHowOldItIs) {
+  begin(3, [](ReplicaOptions& options) { options.limits.watch.heartbeat = std::chrono::milliseconds(50); });
+  const std::uint32_t leader = cluster_->wait_for_leader();
+  const std::uint32_t stalled = leader % 3 + 1;
+  auto sink = std::make_shared<Collector>();
+  auto well = std::make_shared<Collector>();
+  const auto watch = cluster_->node(stalled).watch(start_of(bob_), sink);
+  const auto other = cluster_->node(leader).watch(start_of(bob_), well);
+  ASSERT_TRUE(wait_until([&] { return sink->heartbeats() > 0 && well->heartbeats() > 0; }));
+  cluster_->stalling_disk(stalled).set_stalled(true);
+  send(leader, "late there");
+  EXPECT_TRUE(wait_until([&] { return sink->age_ms().value_or(0) >= 3'000 && sink->is_writable(); }));
+  send(stalled, "by way of it");
+  EXPECT_EQ(sink->count(), 0U);
+  EXPECT_TRUE(wait_until([&] { return well->count() == 2 && well->age_ms().value_or(UINT32_MAX) < 2'000; }));
+  cluster_->stalling_disk(stalled).set_stalled(false);
+  EXPECT_TRUE(wait_until([&] { return sink->count() == 2 && sink->age_ms().value_or(UINT32_MAX) < 2'000; }));
+  EXPECT_THAT(sink->bodies(), ElementsAre("late there", "by way of it"));
 }
 
 TEST_F(WatchTest, ResumesOnANodeThatWasRestartedFromItsState) {
@@ -158,6 +227,9 @@ TEST_F(WatchTest, APositionAheadOfALaggingNodeIsWaitedFor) {
   ASSERT_TRUE(sent);
   auto sink = std::make_shared<Collector>();
   const auto watch = cluster_->node(lagging).watch(start_of(bob_, sent->position), sink);
+  ASSERT_TRUE(wait_until([&] { return sink->heartbeats() > 0; }));
+  EXPECT_EQ(sink->position(), sent->position);
+  EXPECT_LT(sink->as_of_position(), sent->position) << "the node does not have it";
   cluster_->network().heal();
   send(leader, "new");
   EXPECT_TRUE(wait_until([&] { return sink->count() == 1; }));

@@ -102,6 +102,14 @@ class WrongState : public ::testing::Test {
     }
     return names;
   }
+  void expect_not_read() {
+    for (const ReadMode mode : {ReadMode::stale, ReadMode::linearizable}) {
+      const auto read =
+          cluster_.read(1, mode, [](chat::Reader&) { ADD_FAILURE() << "read as if it were ours"; });
+      ASSERT_FALSE(read);
+      EXPECT_TRUE(is_state_broken(read.error())) << read.error().reason;
+    }
+  }
   void expect_no_stranger() {
     const auto done = cluster_.read(1, ReadMode::linearizable, [](chat::Reader& reader) {
       EXPECT_FALSE(reader.account("stranger").has_value());
@@ -149,12 +157,7 @@ TEST_F(WrongState, PutInPlaceOfABrokenOneAnotherClustersIsNeitherUsedNorRead) {
   ASSERT_NO_FATAL_FAILURE(start_with_a_state_that_cannot_be_opened());
   fs::rename(strangers, state());
   ASSERT_TRUE(comes_to_say("another cluster")) << trouble();
-  for (const ReadMode mode : {ReadMode::stale, ReadMode::linearizable}) {
-    const auto read =
-        cluster_.read(1, mode, [](chat::Reader&) { ADD_FAILURE() << "read as if it were ours"; });
-    ASSERT_FALSE(read);
-    EXPECT_TRUE(is_state_broken(read.error())) << read.error().reason;
-  }
+  expect_not_read();
   EXPECT_THAT(files(), Contains("state.db")) << "an open database is not renamed";
   remove_state();
   ASSERT_TRUE(wait_until([&] { return trouble().empty(); })) << trouble();
@@ -162,12 +165,13 @@ TEST_F(WrongState, PutInPlaceOfABrokenOneAnotherClustersIsNeitherUsedNorRead) {
   expect_no_stranger();
 }
 
-TEST_F(WrongState, PutInPlaceOfABrokenOneAStateAheadOfTheLogIsNotUsed) {
+TEST_F(WrongState, PutInPlaceOfABrokenOneAStateAheadOfTheLogIsNeitherUsedNorRead) {
   const std::string ahead = cluster_.folder(1) + "/state.db.ahead";
   ASSERT_NO_FATAL_FAILURE(make_state(ahead, cluster_id_, 10'000));
   ASSERT_NO_FATAL_FAILURE(start_with_a_state_that_cannot_be_opened());
   fs::rename(ahead, state());
   ASSERT_TRUE(comes_to_say("has applied entry 10000")) << trouble();
+  expect_not_read();
   remove_state();
   ASSERT_TRUE(wait_until([&] { return trouble().empty(); })) << trouble();
   EXPECT_THAT(inbox(), ElementsAre("ours"));
@@ -177,7 +181,8 @@ TEST_F(WrongState, AStateAheadOfTheLogIsOneOfTwoThatDoNotBelongTogether) {
   stop_and_take_state_away();
   ASSERT_NO_FATAL_FAILURE(make_state(state(), cluster_id_, 10'000));
   const auto files = wal::make_posix_file_system();
-  const auto opened = open_folder(*files, cluster_.folder(1), {.segment_size_bytes = 256UL * 1024}, {});
+  const auto opened =
+      open_folder(*files, cluster_.folder(1), {.segment_size_bytes = 256UL * 1024}, {}, base::NodeId(1));
   ASSERT_FALSE(opened.has_value());
   EXPECT_THAT(opened.error(), HasSubstr("do not belong together"));
 }

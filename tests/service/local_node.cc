@@ -127,7 +127,7 @@ std::unique_ptr<node::Subscription> LocalNode::watch(const node::WatchStart& sta
   if (!start.cluster_id.empty() && start.cluster_id != base::to_string(test_cluster())) {
     goes_on = sink->on_resync(base::Position(1));
   }
-  goes_on = goes_on && sink->on_heartbeat(as_of(), true);
+  goes_on = goes_on && sink->on_heartbeat(as_of().position, as_of(), true);
   if (goes_on && start.after) {
     auto reader = take_reader();
     must(reader->begin());
@@ -170,7 +170,9 @@ void LocalNode::give_out(const std::vector<chat::SharedEvent>& events) {
 
 void LocalNode::heartbeat() {
   const std::scoped_lock lock(mutex_);
-  std::erase_if(watchers_, [this](auto& item) { return !item.second.sink->on_heartbeat(as_of(), true); });
+  std::erase_if(watchers_, [this](auto& item) {
+    return !item.second.sink->on_heartbeat(as_of().position, as_of(), true);
+  });
 }
 
 void LocalNode::drop_watcher(std::uint64_t id) {

@@ -93,6 +93,19 @@ TEST(Watch, NeedsALivingSession) {
   EXPECT_EQ(nobody->wait_for_end()->code, base::Code::unauthenticated);
 }
 
+TEST(Watch, APositionThatNothingCanHaveIsRefused) {
+  Api api;
+  const User alice = api.create("alice");
+  v1::WatchRequest request;
+  request.set_after_position(std::uint64_t{1} << 63);
+  const auto ended = std::make_shared<Recorder>();
+  const auto subscription = open(api, request, alice, ended);
+  ASSERT_TRUE(ended->wait_for_end());
+  EXPECT_EQ(ended->wait_for_end()->code, base::Code::invalid_argument);
+  EXPECT_EQ(ended->wait_for_end()->field, "after_position");
+  EXPECT_EQ(ended->wait_for_end()->limit, "0 to 2^63 - 1");
+}
+
 TEST(Watch, ASlowReaderIsCutOff) {
   Api api;
   const User alice = api.create("alice");
