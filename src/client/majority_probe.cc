@@ -14,6 +14,9 @@ using std::chrono::milliseconds;
 
 // An election takes less: who left a node for that would only move back.
 constexpr milliseconds kPatience{3'000};
+// A node whose disk has stalled takes writes, by way of the leader, and shows nothing of them. Left only for
+// one whose age is below kPatience: where all are slow nobody moves in a circle.
+constexpr milliseconds kBehind{6'000};
 // An answer is waited for no longer than this.
 constexpr milliseconds kAnswerLimit{1'500};
 // All others are asked at once, then after pauses that grow: where nobody has a majority, the watch stays.
@@ -44,7 +47,8 @@ MajorityProbe::MajorityProbe(Client::Impl& client, std::size_t here, grpc::Compl
 MajorityProbe::~MajorityProbe() = default;
 
 void MajorityProbe::on_heartbeat(const v1::Heartbeat& heartbeat, Time now) {
-  if (heartbeat.writable() || count_ == 1) {
+  const bool is_behind = heartbeat.as_of().has_age_ms() && age_of(heartbeat.as_of()) >= kBehind;
+  if ((heartbeat.writable() && !is_behind) || count_ == 1) {
     is_needed_ = false;
     due_ = Time::max();
     return;

@@ -1,6 +1,7 @@
-// MajorityProbe (private): while the node that serves a watch takes no writes, asks the other servers in turn
-// whether they do. A stream alone would stay there for ever: a node that is cut off from the majority goes on
-// with heartbeats. Owned by: a stream of a Watch, whose queue it uses. The watch's thread alone.
+// MajorityProbe (private): while the node that serves a watch takes no writes, or is far behind, asks the
+// other servers in turn whether they do. A stream alone would stay there for ever: a node that is cut off
+// from the majority goes on with heartbeats. Owned by: a stream of a Watch, whose queue it uses. The watch's
+// thread alone.
 #pragma once
 
 #include <grpcpp/completion_queue.h>

@@ -266,7 +266,9 @@ void Connection::respond(Response response) {
   response.close = close_after_;
   put_out(head_of(response, false));
   if (!is_head_ && !response.bytes().empty()) {
-    if (response.embedded_body.empty()) {
+    if (response.shared_body) {
+      put_out(std::move(response.shared_body));
+    } else if (response.embedded_body.empty()) {
       put_out(std::move(response.body), std::move(response.charge));
     } else {
       out_.push_back({nullptr, response.embedded_body, {}});
@@ -342,12 +344,17 @@ void Connection::pump() {
 
 void Connection::fill_from_outbox() {
   std::size_t size_bytes = 0;
-  while (!streaming_->is_ended && size_bytes < kFillBytes) {
+  // Without room one at a time, so that a stream holds no more than it always may.
+  while (!streaming_->is_ended && size_bytes < kFillBytes &&
+         (size_bytes == 0 || !home_.answers->is_used_up(false))) {
     auto next = streaming_->outbox->next();
     if (next.message) {
       auto charge = std::move(next.message->charge);
       auto bytes = streaming_->encode(std::move(next.message->bytes));
-      (void)charge.raise_to(bytes->size());  // it is taken out of the queue already
+      if (!charge.raise_queued_to(bytes->size())) {  // as JSON it may be six times as large
+        streaming_->outbox->cut_off(service::stream_too_slow());
+        continue;
+      }
       size_bytes += bytes->size();
       put_out(std::move(bytes), std::move(charge));
     } else if (next.end) {

@@ -40,12 +40,18 @@ struct Response {
   unsigned status = 200;
   std::vector<std::pair<std::string_view, std::string>> headers;
   std::string body;
-  std::string_view embedded_body;  // instead of `body`: bytes of the program itself
-  bool close = false;              // the connection, afterwards
-  service::AnswerCharge charge;    // of `body`; none: it was not charged yet
+  std::string_view embedded_body;                  // instead of `body`: bytes of the program itself
+  std::shared_ptr<const std::string> shared_body;  // instead of both: bytes that several answers share
+  bool close = false;                              // the connection, afterwards
+  service::AnswerCharge charge;                    // of `body`; none: it was not charged yet
 
   void add(std::string_view name, std::string value) { headers.emplace_back(name, std::move(value)); }
-  [[nodiscard]] std::string_view bytes() const { return embedded_body.empty() ? body : embedded_body; }
+  [[nodiscard]] std::string_view bytes() const {
+    if (shared_body) {
+      return *shared_body;
+    }
+    return embedded_body.empty() ? body : embedded_body;
+  }
 };
 
 // Status line and headers, those of security among them, with the empty line. Of a stream (`is_chunked`) no

@@ -282,8 +282,7 @@ Response Router::look_up(const Request& request) {
     return ready();
   }
   if (request.path == "/metrics") {
-    return text(200, "text/plain; version=0.0.4; charset=utf-8",
-                to_.metrics.render(to_.node.status(), to_.service.load(), to_.http_counts()));
+    return metrics();
   }
   if (auto file = page_.get(request, origins_.connect_sources())) {
     return *std::move(file);
@@ -311,6 +310,19 @@ Response Router::ready() const {
   }
   return text(reasons.empty() ? 200 : 503, "application/json",
               fmt::format("{{\"ready\":{},\"reasons\":[{}]}}", reasons.empty(), list));
+}
+
+// Wanted most where there is no room for answers: then all who ask share.
+Response Router::metrics() {
+  Response response = text(200, "text/plain; version=0.0.4; charset=utf-8",
+                           to_.metrics.render(to_.node.status(), to_.service.load(), to_.http_counts()));
+  if (auto charge = to_.service.answers()->charge_answer(response.body.size())) {
+    response.charge = *std::move(charge);
+  } else {
+    response.shared_body =
+        crowded_metrics_.take(std::exchange(response.body, {}), std::chrono::steady_clock::now());
+  }
+  return response;
 }
 
 }  // namespace parley::gateway

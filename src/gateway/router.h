@@ -16,6 +16,7 @@
 #include "gateway/metrics.h"
 #include "gateway/origins.h"
 #include "gateway/page.h"
+#include "gateway/shared_page.h"
 #include "node/chat_node.h"
 #include "service/service.h"
 
@@ -43,6 +44,7 @@ class Router final : public RequestHandler {
             const std::string& cors);
   [[nodiscard]] Response look_up(const Request& request);
   [[nodiscard]] Response ready() const;
+  [[nodiscard]] Response metrics();
   void refresh_origins();
 
   const GatewayOptions options_;
@@ -52,6 +54,7 @@ class Router final : public RequestHandler {
   std::chrono::steady_clock::time_point origins_good_until_;
   EventEncoder events_;
   Page page_{embedded_page()};
+  SharedPage crowded_metrics_;
 };
 
 }  // namespace parley::gateway

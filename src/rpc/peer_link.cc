@@ -139,8 +139,9 @@ bool PeerLink::on_answer(const node::Hello& hello) {
         fmt::format("node {} at {} is refused: {}", id_.value(), dial_->address(), taken.error()));
     return false;
   }
-  backoff_ = context_.options.min_backoff;
-  is_reconnect_at_once_ = false;
+  if (!answered_at_) {
+    answered_at_ = std::chrono::steady_clock::now();
+  }
   const Up answered{.peer = hello.self, .process = hello.process};
   if (up_ == answered) {
     return true;  // the same process of the same node, found again at once
@@ -160,12 +161,16 @@ void PeerLink::on_dial_ended(bool was_answered, bool was_silent, const std::stri
   if (context_.stopping || is_closed_) {
     return;
   }
+  const auto answered_at = std::exchange(answered_at_, std::nullopt);
+  if (answered_at && std::chrono::steady_clock::now() - *answered_at >= context_.options.settled_after) {
+    backoff_ = context_.options.min_backoff;
+    is_reconnect_at_once_ = false;
+  }
   if (!refusal.empty()) {
     context_.handler->on_refused(id_, refusal);
   }
-  if (was_answered && !was_silent) {
-    // Rule 10: only a peer that does not answer one reconnect is taken for gone.
-    is_reconnect_at_once_ = true;
+  // Rule 10: only a peer that does not answer one reconnect is taken for gone.
+  if (was_answered && !was_silent && !std::exchange(is_reconnect_at_once_, true)) {
     dial();
     return;
   }

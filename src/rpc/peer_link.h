@@ -2,6 +2,7 @@
 // is to be sent. Private to rpc. Owned by: PeerTransport. The loop's thread, but PeerQueue: any thread.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -87,7 +88,8 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
     bool operator==(const Up&) const = default;
   };
   std::optional<Up> up_;
-  bool is_reconnect_at_once_ = false;
+  std::optional<std::chrono::steady_clock::time_point> answered_at_;  // by the present dial
+  bool is_reconnect_at_once_ = false;  // the one of rule 10 is made; no connection has settled since
   bool is_closed_ = false;
   bool waits_for_backoff_ = false;
   std::chrono::milliseconds backoff_;

@@ -26,6 +26,10 @@ struct PeerTransportOptions {
   std::chrono::milliseconds handshake_timeout{2'000};
   std::chrono::milliseconds min_backoff{20};
   std::chrono::milliseconds max_backoff{250};
+  // A connection that has lived for so long is dialled again at once when it ends. If the new one ends
+  // sooner, the peer is lost, and pauses grow: one that answers and closes, again and again, is no better
+  // than none.
+  std::chrono::milliseconds settled_after{1'000};
   // A peer that says nothing at all for the sum of both has its connection closed.
   std::chrono::milliseconds keepalive_interval{2'000};
   std::chrono::milliseconds keepalive_timeout{3'000};

@@ -91,11 +91,11 @@ std::optional<std::string> Reflection::answer(std::string_view request) const {
 }
 
 // A stream of questions, each answered before the next is read: a caller that does not read its answers is
-// not read from either. Kept alive by `self_` while gRPC owes it a completion. The loop's thread.
+// not read from either, and is given up after a while. Kept alive by `self_` while gRPC owes it a completion.
+// The loop's thread.
 class Reflection::Call : public std::enable_shared_from_this<Call> {
  public:
-  Call(Reflection& reflection, std::shared_ptr<CompletionLoop> loop, grpc::ServerCompletionQueue* queue)
-      : reflection_(reflection), loop_(std::move(loop)), queue_(queue) {}
+  Call(Reflection& reflection, const CallHome& home) : reflection_(reflection), home_(home) {}
   ~Call() {
     if (is_counted_) {
       reflection_.streams_ -= 1;
@@ -105,12 +105,12 @@ class Reflection::Call : public std::enable_shared_from_this<Call> {
   Call& operator=(const Call&) = delete;
 
   void wait() {
-    if (!loop_->accepts_operations()) {
+    if (!home_.loop->accepts_operations()) {
       return;
     }
     self_ = shared_from_this();
-    reflection_.raw_.request_both_streams(reflection_.method_index_, context_, stream_, queue_, queue_,
-                                          &accepted_);
+    reflection_.raw_.request_both_streams(reflection_.method_index_, context_, stream_, home_.queue,
+                                          home_.queue, &accepted_);
   }
 
  private:
@@ -119,7 +119,7 @@ class Reflection::Call : public std::enable_shared_from_this<Call> {
       self_.reset();
       return;
     }
-    std::make_shared<Call>(reflection_, loop_, queue_)->wait();
+    std::make_shared<Call>(reflection_, home_)->wait();
     is_counted_ = true;
     reflection_.streams_ += 1;
     if (reflection_.streams_ > reflection_.max_streams_) {
@@ -130,7 +130,7 @@ class Reflection::Call : public std::enable_shared_from_this<Call> {
   }
 
   void read() {
-    if (loop_->accepts_operations()) {
+    if (home_.loop->accepts_operations()) {
       stream_.Read(&incoming_, &read_);
     } else {
       self_.reset();
@@ -149,7 +149,8 @@ class Reflection::Call : public std::enable_shared_from_this<Call> {
     auto answer = reflection_.answer(FlatBytes(incoming_).view());
     if (!answer) {
       finish({grpc::StatusCode::INVALID_ARGUMENT, "The request does not parse."});
-    } else if (loop_->accepts_operations()) {
+    } else if (home_.loop->accepts_operations()) {
+      deadline_.set(home_.options.answer_timeout);
       stream_.Write(to_buffer(*std::move(answer)), &written_);
     } else {
       self_.reset();
@@ -157,6 +158,7 @@ class Reflection::Call : public std::enable_shared_from_this<Call> {
   }
 
   void on_written(bool ok) {
+    deadline_.clear();
     if (ok) {
       read();
     } else {
@@ -165,7 +167,8 @@ class Reflection::Call : public std::enable_shared_from_this<Call> {
   }
 
   void finish(const grpc::Status& status) {
-    if (loop_->accepts_operations()) {
+    if (home_.loop->accepts_operations()) {
+      deadline_.set(home_.options.answer_timeout);
       stream_.Finish(status, &finished_);
     } else {
       self_.reset();
@@ -175,11 +178,11 @@ class Reflection::Call : public std::enable_shared_from_this<Call> {
   void on_finished(bool) { self_.reset(); }
 
   Reflection& reflection_;
-  std::shared_ptr<CompletionLoop> loop_;
-  grpc::ServerCompletionQueue* queue_;
+  CallHome home_;
   grpc::ServerContext context_;
   grpc::ByteBuffer incoming_;
   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_{&context_};
+  WriteDeadline deadline_{home_.deadlines, context_};
   MemberCompletion<Call> accepted_{*this, &Call::on_accepted};
   MemberCompletion<Call> read_{*this, &Call::on_read};
   MemberCompletion<Call> written_{*this, &Call::on_written};
@@ -188,8 +191,6 @@ class Reflection::Call : public std::enable_shared_from_this<Call> {
   bool is_counted_ = false;
 };
 
-void Reflection::begin(const std::shared_ptr<CompletionLoop>& loop, grpc::ServerCompletionQueue* queue) {
-  std::make_shared<Call>(*this, loop, queue)->wait();
-}
+void Reflection::begin(const CallHome& home) { std::make_shared<Call>(*this, home)->wait(); }
 
 }  // namespace parley::rpc

@@ -4,13 +4,16 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 
-#include "rpc/completion_loop.h"
 #include "rpc/raw_service.h"
 
 namespace parley::rpc {
+
+struct CallHome;
 
 class Reflection {
  public:
@@ -18,9 +21,9 @@ class Reflection {
   // own.
   Reflection(RawService& raw, std::set<std::string, std::less<>> services, std::size_t max_streams);
 
-  // Accepts calls on `loop`, one after the other's beginning, for ever. The loop must not have been started,
-  // or be the calling thread's.
-  void begin(const std::shared_ptr<CompletionLoop>& loop, grpc::ServerCompletionQueue* queue);
+  // Accepts calls on the home's loop, one after the other's beginning, for ever. The loop must not have been
+  // started, or be the calling thread's.
+  void begin(const CallHome& home);
 
   // The answer to one encoded ServerReflectionRequest; nothing: it does not parse.
   [[nodiscard]] std::optional<std::string> answer(std::string_view request) const;

@@ -114,8 +114,8 @@ struct Server::State {
 
   // Health and reflection are answered from the start, by the first loop.
   void begin_answering() {
-    reflection.begin(loops.front(), queues.front());
     const CallHome home = home_of(0, health);
+    reflection.begin(home);
     for (const auto& method : health_methods) {
       if (Health::is_stream(method.id)) {
         accept_stream(home, method);

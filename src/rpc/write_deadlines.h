@@ -71,11 +71,7 @@ class WriteDeadlines {
 class WriteDeadline {
  public:
   WriteDeadline(WriteDeadlines& all, grpc::ServerContext& call) : all_(all), call_(call) {}
-  ~WriteDeadline() {
-    if (place_) {
-      all_.waiting_.erase(*place_);
-    }
-  }
+  ~WriteDeadline() { clear(); }
   WriteDeadline(const WriteDeadline&) = delete;
   WriteDeadline& operator=(const WriteDeadline&) = delete;
 
@@ -92,6 +88,14 @@ class WriteDeadline {
     place_ = all_.waiting_.emplace_hint(all_.waiting_.end(), deadline,
                                         WriteDeadlines::Waiting{.call = &call_, .since = now});
     all_.arm();
+  }
+
+  // What was to be written is out, and the call goes on.
+  void clear() {
+    if (place_) {
+      all_.waiting_.erase(*place_);
+      place_.reset();
+    }
   }
 
  private:

@@ -105,8 +105,8 @@ base::Result<Answer> CallBase::charge(base::Result<std::string> result) const {
     return std::unexpected(std::move(result).error());
   }
   AnswerBudget& budget = *state_->answers;
-  auto charge =
-      method_.is_write ? std::optional(budget.charge(result->size())) : budget.charge_answer(result->size());
+  auto charge = method_.is_write ? std::optional(budget.charge_write(result->size()))
+                                 : budget.charge_answer(result->size());
   if (!charge) {
     return std::unexpected(overloaded());
   }

@@ -31,7 +31,8 @@ class Outbox : public ReplyStream {
   [[nodiscard]] bool send(std::string message) override {
     {
       const std::scoped_lock lock(mutex_);
-      if (closed_ || messages_.size() >= max_messages_ || size_bytes_ + message.size() > max_size_bytes_) {
+      if (closed_ || end_ || messages_.size() >= max_messages_ ||
+          size_bytes_ + message.size() > max_size_bytes_) {
         return false;
       }
       auto charge = budget_ ? budget_->charge_queued(message.size(), charged_bytes_) : AnswerCharge();
@@ -46,13 +47,28 @@ class Outbox : public ReplyStream {
     return true;
   }
 
+  // The first reason counts: a stream that its carrier has ended takes no more, and looks slow to the
+  // service.
   void finish(const base::Error& why) override {
     {
       const std::scoped_lock lock(mutex_);
+      if (end_) {
+        return;
+      }
       end_ = why;
       if (why.code == base::Code::resource_exhausted) {
         clear();  // nobody reads them
       }
+    }
+    wake_once();
+  }
+
+  // What next() gave last is not written after all: so nothing that came after it may be.
+  void cut_off(const base::Error& why) {
+    {
+      const std::scoped_lock lock(mutex_);
+      end_ = why;
+      clear();
     }
     wake_once();
   }

@@ -8,4 +8,7 @@ namespace parley::service {
 // It would be too much together with what is under way: it was not done.
 [[nodiscard]] base::Error overloaded();
 
+// The end of a stream whose reader does not keep up.
+[[nodiscard]] base::Error stream_too_slow();
+
 }  // namespace parley::service

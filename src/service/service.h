@@ -48,7 +48,8 @@ class ReplyStream {
   virtual ~ReplyStream() = default;
   // Called before all else. What waits here is to be charged to it, where much can wait.
   virtual void use_budget(std::shared_ptr<AnswerBudget> /*budget*/) {}
-  // False: its bounded queue is full, or nobody reads any more. The service then finishes the stream.
+  // False: its bounded queue is full, nobody reads any more, or whoever carries it has ended it. The service
+  // then finishes the stream.
   [[nodiscard]] virtual bool send(std::string message) = 0;
   virtual void finish(const base::Error& why) = 0;
 };
@@ -77,8 +78,8 @@ struct ServiceOptions {
   std::size_t max_calls_in_flight = 20'000;  // unary; beyond: RESOURCE_EXHAUSTED
   std::size_t max_request_bytes_in_flight = 128UL * 1024 * 1024;
   // Answers on their way out, and what waits in streams, until the clients have taken it. Beyond: reads are
-  // answered with RESOURCE_EXHAUSTED, streams are cut off; writes that were carried out are answered, new
-  // ones are not begun.
+  // answered with RESOURCE_EXHAUSTED, streams are cut off; writes that were carried out are answered, and new
+  // ones are begun until writes alone have used as much (answer.h has the bounds).
   std::size_t max_answer_bytes_in_flight = 256UL * 1024 * 1024;
   std::size_t max_streams = 10'000;
   std::size_t max_cached_sessions = 100'000;

@@ -3,19 +3,9 @@
 #include <utility>
 
 #include "service/call.h"
+#include "service/refusals.h"
 
 namespace parley::service {
-namespace {
-
-base::Error too_slow() {
-  auto error = base::refused(base::Code::resource_exhausted, "STREAM_TOO_SLOW",
-                             "The stream was cut off because its events were not read in time; "
-                             "watch again from the last position.");
-  error.limit = "a bounded queue of events";
-  return error;
-}
-
-}  // namespace
 
 Stream::Stream(std::shared_ptr<Service::State> state, std::shared_ptr<ReplyStream> out, CallContext context)
     : state_(std::move(state)), context_(std::move(context)), out_(std::move(out)) {
@@ -34,7 +24,7 @@ bool Stream::send(std::string message) {
   if (out_->send(std::move(message))) {
     return true;
   }
-  std::exchange(out_, nullptr)->finish(too_slow());
+  std::exchange(out_, nullptr)->finish(stream_too_slow());
   return false;
 }
 

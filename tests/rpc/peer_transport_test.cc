@@ -2,6 +2,8 @@
 // peers.
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
+#include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -10,9 +12,11 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <future>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <random>
 #include <set>
@@ -20,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "node/peer_codec.h"
 #include "rpc/completion_loop.h"
 #include "rpc/peer_transport.h"
 #include "rpc/steady_timer.h"
@@ -403,6 +408,106 @@ TEST(PeerTransport, TheSameProcessFoundAgainAtOnceIsNoLoss) {
     EXPECT_THAT(a.witness.losses, ::testing::IsEmpty());
     EXPECT_EQ(a.witness.ups, 1);
   }
+}
+
+// A peer that answers each Hello with its own, and closes.
+class HastyPeer : public grpc::CallbackGenericService {
+ public:
+  explicit HastyPeer(raft::Member self) {
+    const std::array<node::PeerMessage, 1> hello = {node::Hello{.self = self, .process = 11}};
+    const grpc::Slice slice(node::encode_frame(hello));
+    answer_ = grpc::ByteBuffer(&slice, 1);
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
+    builder.RegisterCallbackGenericService(this);
+    server_ = builder.BuildAndStart();
+    EXPECT_NE(server_, nullptr);
+  }
+  ~HastyPeer() override { server_->Shutdown(std::chrono::system_clock::now()); }
+  HastyPeer(const HastyPeer&) = delete;
+  HastyPeer& operator=(const HastyPeer&) = delete;
+
+  grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext* /*call*/) override {
+    calls_ += 1;
+    return new Talk(answer_);  // deletes itself
+  }
+  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] int calls() const { return calls_; }
+
+ private:
+  class Talk : public grpc::ServerGenericBidiReactor {
+   public:
+    explicit Talk(const grpc::ByteBuffer& answer) : answer_(answer) { StartRead(&hello_); }
+    void OnReadDone(bool ok) override {
+      if (ok) {
+        StartWriteAndFinish(&answer_, {}, grpc::Status::OK);
+      } else {
+        Finish(grpc::Status::CANCELLED);
+      }
+    }
+    void OnDone() override { delete this; }
+
+   private:
+    grpc::ByteBuffer hello_;
+    grpc::ByteBuffer answer_;
+  };
+
+  grpc::ByteBuffer answer_;
+  std::atomic<int> calls_ = 0;
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+TEST(PeerTransport, WhoAnswersAndClosesAtOnceIsLostAndLeftAlone) {
+  const HastyPeer hasty(member(2));
+  Peer a(member(1), 0, {.min_backoff = 1h, .max_backoff = 1h, .settled_after = 1h});
+  a.dial(2, {hasty.address()});
+  ASSERT_TRUE(wait_until([&] {
+    const std::scoped_lock lock(a.witness.mutex);
+    return !a.witness.losses.empty();
+  })) << "it goes on for ever as if nothing had happened";
+  EXPECT_EQ(hasty.calls(), 2) << "once, and again at once";
+  EXPECT_FALSE(a.witness.is_up(2));
+  EXPECT_FALSE(a.send(2, 1));
+  const std::scoped_lock lock(a.witness.mutex);
+  EXPECT_THAT(a.witness.losses, ::testing::ElementsAre(node::LinkLoss::closed));
+  EXPECT_EQ(a.witness.ups, 1);
+}
+
+TEST(PeerTransport, WhoAnswersAndClosesAgainAndAgainIsDialledEverMoreSeldom) {
+  const HastyPeer hasty(member(2));
+  Peer a(member(1), 0, {.min_backoff = 20ms, .max_backoff = 1h, .settled_after = 1h});
+  a.dial(2, {hasty.address()});
+  const auto has_lost = [&](std::size_t times) {
+    return wait_until([&] {
+      const std::scoped_lock lock(a.witness.mutex);
+      return a.witness.losses.size() >= times;
+    });
+  };
+  const auto start = std::chrono::steady_clock::now();
+  ASSERT_TRUE(has_lost(7));
+  EXPECT_GE(std::chrono::steady_clock::now() - start, 1s) << "20 ms, 40, ... 640, and not 20 each time";
+}
+
+TEST(PeerTransport, WhatHasLivedForAWhileIsDialledAtOnceHoweverOften) {
+  Peer b(member(2), 0, {}, 11);
+  Relay relay(b.transport->port());
+  Peer a(member(1), 0,
+         {.handshake_timeout = 60s, .min_backoff = 1h, .max_backoff = 1h, .settled_after = 0ms});
+  a.dial(2, {relay.address()});
+  ASSERT_TRUE(wait_until([&] { return a.witness.is_up(2); }));
+  for (std::size_t times = 1; times <= 3; ++times) {
+    relay.break_and_lead_to(b.transport->port());
+    ASSERT_TRUE(wait_until([&] {
+      const std::scoped_lock lock(a.witness.mutex);
+      return a.witness.hellos.size() == times + 1;
+    })) << "it is not answered again: "
+        << times;
+  }
+  ASSERT_TRUE(wait_until([&] { return a.send(2, 7) && b.witness.received_from(1) > 0; }));
+  const std::scoped_lock lock(a.witness.mutex);
+  EXPECT_THAT(a.witness.losses, ::testing::IsEmpty());
+  EXPECT_EQ(a.witness.ups, 1);
 }
 
 TEST(PeerTransport, AFrozenAddressDoesNotKeepTheNextFromBeingTried) {

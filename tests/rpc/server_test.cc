@@ -21,6 +21,7 @@
 #include "parley/v1/api.grpc.pb.h"
 #include "rpc/server.h"
 #include "service/error_codec.h"
+#include "tests/rpc/reflection_talk.h"
 #include "tests/service/api.h"
 #include "tests/support/wait_until.h"
 
@@ -167,60 +168,6 @@ TEST_F(RpcServer, TextThatIsNoUtf8ReachesOurOwnRules) {
       EXPECT_EQ(details(status).field, field->name());
     }
   }
-}
-
-// One stream of questions to gRPC's reflection service, each with its answer; then the status that it ends
-// with.
-class ReflectionTalk {
- public:
-  explicit ReflectionTalk(const std::shared_ptr<grpc::Channel>& channel) : stub_(channel) {
-    call_ = stub_.PrepareCall(&context_, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-                              &queue_);
-    call_->StartCall(nullptr);
-    EXPECT_TRUE(wait());
-  }
-  ~ReflectionTalk() { context_.TryCancel(); }
-  ReflectionTalk(const ReflectionTalk&) = delete;
-  ReflectionTalk& operator=(const ReflectionTalk&) = delete;
-
-  // Nothing: the stream has ended.
-  std::optional<std::string> ask(const std::string& request) {
-    const grpc::Slice slice(request);
-    call_->Write(grpc::ByteBuffer(&slice, 1), nullptr);
-    EXPECT_TRUE(wait());
-    grpc::ByteBuffer response;
-    call_->Read(&response, nullptr);
-    grpc::Slice flat;
-    if (!wait() || !response.DumpToSingleSlice(&flat).ok()) {
-      return std::nullopt;
-    }
-    return std::string(reinterpret_cast<const char*>(flat.begin()), flat.size());
-  }
-  grpc::Status end() {
-    call_->WritesDone(nullptr);
-    (void)wait();
-    grpc::Status status;
-    call_->Finish(&status, nullptr);
-    (void)wait();
-    return status;
-  }
-
- private:
-  bool wait() {
-    void* tag = nullptr;
-    bool ok = false;
-    return queue_.Next(&tag, &ok) && ok;
-  }
-
-  grpc::CompletionQueue queue_;
-  grpc::GenericStub stub_;
-  grpc::ClientContext context_;
-  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call_;
-};
-
-// The requests as bytes, as any client sends them: field number and type, length, text.
-std::string reflection_request(char field, const std::string& text) {
-  return std::string(1, static_cast<char>((field << 3) | 2)) + static_cast<char>(text.size()) + text;
 }
 
 TEST_F(RpcServer, ReflectionListsTheServices) {
@@ -766,6 +713,40 @@ TEST_F(FewStreams, StreamsOfReflectionAreBounded) {
   }
   EXPECT_TRUE(first.end().ok());
   EXPECT_TRUE(wait_until([&] { return ReflectionTalk(channel_).end().ok(); }));
+}
+
+class HurriedReflection : public RpcServer {
+ protected:
+  HurriedReflection()
+      : RpcServer({.listen = {"127.0.0.1", 0}, .answer_timeout = 300ms, .max_reflections = 1}) {}
+};
+
+TEST_F(HurriedReflection, WhoDoesNotReadIsGivenUpAfterAWhile) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);  // or the window grows by itself
+  ReflectionTalk deaf(grpc::CreateCustomChannel(target(), grpc::InsecureChannelCredentials(), arguments));
+  ASSERT_TRUE(deaf.ask(reflection_request(7, "*"))) << "it has the one place";
+  for (int i = 0; i < 200; ++i) {  // the answers are far more than the window
+    (void)deaf.say(reflection_request(4, "parley.v1.MessageService"));
+  }
+  EXPECT_TRUE(wait_until([&] { return ReflectionTalk(channel_).end().ok(); }));
+  while (deaf.read()) {
+  }
+  EXPECT_FALSE(deaf.end().ok());
+}
+
+// The time is each answer's, not the stream's. (Once more where the machine stood still for so long.)
+TEST_F(HurriedReflection, WhoReadsMayGoOn) {
+  EXPECT_TRUE(wait_until([&] {
+    ReflectionTalk talk(channel_);
+    const auto end = std::chrono::steady_clock::now() + 1s;
+    while (std::chrono::steady_clock::now() < end) {
+      if (!talk.ask(reflection_request(7, "*"))) {
+        return false;
+      }
+    }
+    return talk.end().ok();
+  }));
 }
 
 }  // namespace

@@ -101,6 +101,7 @@ TEST_F(HeldAnswers, AReadWithoutRoomIsRefusedAndAWriteIsAnswered) {
   v1::SendMessageRequest send;
   send.set_recipient("alice");
   send.set_body(body);
+  const auto read_bytes = used_bytes();
   while (used_bytes() < kMaxBytes) {
     hold(send);
     ASSERT_TRUE(held_.back()) << "it was done";
@@ -109,7 +110,7 @@ TEST_F(HeldAnswers, AReadWithoutRoomIsRefusedAndAWriteIsAnswered) {
       api_.call<v1::GetUnreadCountsResponse>(v1::GetUnreadCountsRequest(), alice_.authorization());
   ASSERT_FALSE(no_read);
   EXPECT_EQ(no_read.error().reason, "OVERLOADED");
-  while (used_bytes() < 2 * kMaxBytes) {
+  while (used_bytes() < read_bytes + kMaxBytes) {
     hold(send);
     ASSERT_TRUE(held_.back()) << "what reads have filled keeps no write from being begun";
   }
@@ -122,6 +123,68 @@ TEST_F(HeldAnswers, AReadWithoutRoomIsRefusedAndAWriteIsAnswered) {
   held_.clear();
   EXPECT_EQ(used_bytes(), 0U);
   EXPECT_TRUE(api_.call<v1::SendMessageResponse>(send, alice_.authorization()));
+}
+
+TEST_F(HeldAnswers, OfReadsKeepNoWriteFromBeingBegunHoweverMuchTheyAre) {
+  const auto held = api_.service->answers()->charge(10 * kMaxBytes);
+  EXPECT_FALSE(api_.call<v1::GetUnreadCountsResponse>(v1::GetUnreadCountsRequest(), alice_.authorization()));
+  v1::LogInRequest log_in;
+  log_in.set_name("alice");
+  log_in.set_password(alice_.password);
+  EXPECT_TRUE(api_.call<v1::LogInResponse>(log_in));
+  (void)api_.create("bob");
+  (void)api_.send(alice_, "bob", "hello");
+}
+
+TEST_F(HeldAnswers, OfStreamsAreBoundedAndKeepNoWriteFromBeingBegun) {
+  constexpr std::size_t kStreams = 40;
+  const std::string event(base::kMaxBodyBytes, 'x');
+  std::vector<std::unique_ptr<service::Outbox>> unread;
+  std::vector<service::Outbox::Next> being_written;
+  for (std::size_t i = 0; i < kStreams; ++i) {
+    auto& outbox = *unread.emplace_back(std::make_unique<service::Outbox>(100, 100 * kMaxBytes, [] {}));
+    outbox.use_budget(api_.service->answers());
+    ASSERT_TRUE(outbox.send(event)) << "one has always room";
+    being_written.push_back(outbox.next());
+    while (outbox.send(event)) {
+    }
+  }
+  EXPECT_GT(used_bytes(), 2 * kMaxBytes);
+  EXPECT_LE(used_bytes(), kMaxBytes + kStreams * 40 * 1024);
+  (void)api_.send(alice_, "alice", event);
+}
+
+base::Error reader_too_slow() {
+  return base::refused(base::Code::resource_exhausted, "STREAM_TOO_SLOW", "Too slow.");
+}
+
+// A carrier that ends a stream at its deadline is still fed for a while.
+TEST(Outbox, TakesNothingOnceItHasEnded) {
+  service::Outbox outbox(10, 1'000, [] {});
+  ASSERT_TRUE(outbox.send("before"));
+  outbox.finish(base::refused(base::Code::deadline_exceeded, "DEADLINE_EXCEEDED", "Over."));
+  EXPECT_FALSE(outbox.send("after")) << "its end would be put off";
+  outbox.finish(reader_too_slow());  // as the service does then
+  const auto last = outbox.next();
+  ASSERT_TRUE(last.message);
+  EXPECT_EQ(last.message->bytes, "before");
+  const auto end = outbox.next().end;
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->reason, "DEADLINE_EXCEEDED");
+}
+
+TEST(Outbox, GivesNothingMoreOnceAMessageWasNotWritten) {
+  service::Outbox outbox(10, 1'000, [] {});
+  ASSERT_TRUE(outbox.send("not written"));
+  ASSERT_TRUE(outbox.send("after it"));
+  outbox.finish(base::refused(base::Code::unavailable, "SHUTTING_DOWN", "Over."));
+  EXPECT_TRUE(outbox.next().message);
+  outbox.cut_off(reader_too_slow());
+  EXPECT_TRUE(outbox.is_cut_off());
+  const auto next = outbox.next();
+  EXPECT_FALSE(next.message);
+  ASSERT_TRUE(next.end);
+  EXPECT_EQ(next.end->reason, "STREAM_TOO_SLOW");
 }
 
 TEST(Outbox, WhoHoldsMuchIsCutOffAndTheOthersAreNot) {
@@ -149,7 +212,7 @@ TEST(Outbox, WhoHoldsMuchIsCutOffAndTheOthersAreNot) {
     ASSERT_TRUE(reading->send(std::string(1'000, 'x'))) << "whoever reads is served";
     EXPECT_TRUE(reading->next().message);
   }
-  unread.front()->finish(base::refused(base::Code::resource_exhausted, "STREAM_TOO_SLOW", "Too slow."));
+  unread.front()->finish(reader_too_slow());
   auto taken = unread.back()->next().message;
   ASSERT_TRUE(taken);
   for (const auto& outbox : unread) {
