@@ -30,8 +30,8 @@ struct PeerAddresses {
 };
 
 enum class LinkLoss : std::uint8_t {
-  closed,  // the connection ended; one reconnect at once has been tried and failed, met another process, or
-           // was closed again soon (rule 10)
+  closed,    // the connection ended; one reconnect at once has been tried and failed, met another process, or
+             // was closed again soon (rule 10)
   silent,    // keepalive ran out
   replaced,  // this end closed it: peers changed, or shutdown
 };

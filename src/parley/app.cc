@@ -1,8 +1,6 @@
 #include "parley/app.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <charconv>
@@ -15,6 +13,7 @@
 #include <string_view>
 
 #include "base/address.h"
+#include "base/standard_files.h"
 #include "base/uuid7.h"
 #include "parley/library_logs.h"
 #include "parley/output.h"
@@ -108,16 +107,6 @@ std::string usage_trouble(const CLI::App* app, const CLI::Error& error, bool as_
   return "parley: " + terminal_line(what) + "\n" + hint + "\n";
 }
 
-// A closed standard stream's number would go to the next file, a connection say, and output into it. What
-// stands there instead cannot be written (read, for input), as if it were closed still.
-void occupy_standard_files() {
-  for (const int file : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (::fcntl(file, F_GETFD) < 0) {
-      ::open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY);  // takes the lowest number: this one
-    }
-  }
-}
-
 // Whoever interrupts a command that changed nothing expects it to die of that, and a shell's loop with it.
 ExitCode end(const Session& session, ExitCode code) {
   if (code == ExitCode::unavailable && session.interrupted_by() != 0) {
@@ -127,9 +116,13 @@ ExitCode end(const Session& session, ExitCode code) {
   if (std::ferror(stdout) == 0) {
     return code;
   }
-  const std::string done = session.has_written() ? "it is done, but " : "";
-  print_error(usage_error(done + "standard output cannot be written"), session.json());
-  return code == ExitCode::done && !session.has_written() ? ExitCode::usage : code;
+  const base::Error error = usage_error("standard output cannot be written");
+  if (session.has_written()) {
+    print_done_but(error, session.json());
+    return code;
+  }
+  print_error(error, session.json());
+  return code == ExitCode::done ? ExitCode::usage : code;
 }
 
 }  // namespace
@@ -168,7 +161,7 @@ void add_request_id(CLI::App& command, std::string& request_id) {
 }
 
 ExitCode run(int argc, char** argv) {
-  occupy_standard_files();
+  base::occupy_standard_files();
   silence_libraries();
   const bool as_json = wants_json({argv, static_cast<std::size_t>(argc)});
   CLI::App app("Chat that survives: talks to any living node of a Parley cluster.", "parley");

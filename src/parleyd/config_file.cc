@@ -3,6 +3,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <numeric>
 #include <sstream>
 
@@ -70,6 +71,9 @@ std::expected<std::string, std::string> flag_of(const Key& key, const toml::node
                                                 const std::string& place) {
   const std::string name(key.name);
   if (key.kind == Kind::text && value.is_string()) {
+    if (value.as_string()->get().empty()) {
+      return std::unexpected(place + "\"" + name + "\" is empty");
+    }
     return "--" + name + "=" + value.as_string()->get();
   }
   if (key.kind == Kind::number && value.is_integer()) {
@@ -92,6 +96,10 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
 }
 
 std::expected<std::vector<std::string>, std::string> read_config_file(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) {
+    return std::unexpected(path + ": " + (error ? error.message() : "this is no file"));
+  }
   toml::table table;
   try {
     table = toml::parse_file(path);

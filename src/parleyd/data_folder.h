@@ -4,10 +4,13 @@
 #include <expected>
 #include <string>
 
+#include "wal/file_system.h"
+
 namespace parley::parleyd {
 
-// Removes what a node keeps in `path`, for --reset. A folder that holds anything else is left as it is, and
-// the error names what: it may be somebody's home.
-[[nodiscard]] std::expected<void, std::string> empty_data_folder(const std::string& path);
+// Removes what a node keeps in `path`, for --reset. A folder that another process works on, or that holds
+// anything else, is left as it is, and the error names what: it may be somebody's home.
+[[nodiscard]] std::expected<void, std::string> empty_data_folder(wal::FileSystem& files,
+                                                                 const std::string& path);
 
 }  // namespace parley::parleyd

@@ -10,10 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/standard_files.h"
 #include "gateway/gateway.h"
 #include "gateway/metrics.h"
 #include "node/replica.h"
 #include "parleyd/data_folder.h"
+#include "parleyd/log_lines.h"
 #include "parleyd/options.h"
 #include "parleyd/process.h"
 #include "rpc/libraries.h"
@@ -61,11 +63,6 @@ int run(const Options& options) {
   for (const auto& address : exposed_addresses(options)) {
     spdlog::warn("{} can be reached from other machines, and what passes there is not encrypted", address);
   }
-  if (options.reset) {
-    if (auto emptied = empty_data_folder(options.data_folder); !emptied) {
-      return fail(emptied.error());
-    }
-  }
   const auto metrics = std::make_unique<gateway::Metrics>(PARLEY_VERSION);
   const auto files = wal::make_posix_file_system();
   auto server = rpc::Server::listen({.listen = options.client});  // before anything is founded or changed
@@ -79,6 +76,11 @@ int run(const Options& options) {
   auto gateway = gateway::Gateway::listen({.listen = options.http, .advertise = options.advertise_http});
   if (!gateway) {
     return fail(gateway.error());
+  }
+  if (options.reset) {
+    if (auto emptied = empty_data_folder(*files, options.data_folder); !emptied) {
+      return fail(emptied.error());
+    }
   }
   auto replica = node::Replica::open(replica_options(options), *files, **transport);
   if (!replica) {
@@ -107,6 +109,7 @@ int run(const Options& options) {
 }  // namespace parley::parleyd
 
 int main(int argc, char** argv) {
+  parley::base::occupy_standard_files();
   const auto options = parley::parleyd::parse_options(std::vector<std::string>(argv + 1, argv + argc));
   if (!options) {
     const auto& leave = options.error();
@@ -114,7 +117,7 @@ int main(int argc, char** argv) {
     return leave.exit_code;
   }
   parley::parleyd::prepare_process();
-  parley::parleyd::prepare_log_lines();
+  const parley::parleyd::LogLines log_lines;
   parley::rpc::prepare_libraries();
   return parley::parleyd::run(*options);
 }

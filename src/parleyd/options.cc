@@ -74,6 +74,10 @@ std::unexpected<Leave> mistake(std::string text) {
   return std::unexpected(Leave{2, "parleyd: " + std::move(text) + "\nparleyd --help shows all flags"});
 }
 
+bool is_every_address(const base::Address& address) {
+  return address.host == "0.0.0.0" || address.host == "::";
+}
+
 std::expected<std::vector<ListedPeer>, std::string> parse_cluster(const std::string& text) {
   std::vector<ListedPeer> peers;
   std::size_t begin = 0;
@@ -98,6 +102,19 @@ std::expected<std::vector<ListedPeer>, std::string> parse_cluster(const std::str
   if (const auto twice = std::ranges::adjacent_find(peers, {}, &ListedPeer::id); twice != peers.end()) {
     return std::unexpected("--cluster names node " + std::to_string(twice->id.value()) + " twice");
   }
+  for (auto peer = peers.begin(); peer != peers.end(); ++peer) {
+    if (is_every_address(peer->address)) {
+      return std::unexpected("--cluster: " + base::to_string(peer->address) +
+                             " is no address at which the others find node " +
+                             std::to_string(peer->id.value()));
+    }
+    const auto same = std::ranges::find(peer + 1, peers.end(), peer->address, &ListedPeer::address);
+    if (same != peers.end()) {
+      return std::unexpected("--cluster gives nodes " + std::to_string(peer->id.value()) + " and " +
+                             std::to_string(same->id.value()) + " one address, " +
+                             base::to_string(peer->address));
+    }
+  }
   if (peers.size() > kMaxNodes) {
     return std::unexpected("--cluster names " + std::to_string(peers.size()) + " nodes; at most " +
                            std::to_string(kMaxNodes) + " are allowed");
@@ -118,8 +135,17 @@ std::expected<base::Address, std::string> address_of(const char* flag, const std
   return address;
 }
 
-bool is_every_address(const base::Address& address) {
-  return address.host == "0.0.0.0" || address.host == "::";
+std::optional<std::string> address_taken_twice(const Options& options) {
+  const std::pair<const char*, const base::Address&> listens[] = {
+      {"--client", options.client}, {"--peer", options.peer}, {"--http", options.http}};
+  for (const auto& [flag, address] : listens) {
+    for (const auto& [other_flag, other] : listens) {
+      if (std::string_view(flag) < other_flag && address == other && address.port != 0) {
+        return std::string(flag) + " and " + other_flag + " are both " + base::to_string(address);
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 // Reads the addresses; the error says which is wrong.
@@ -169,13 +195,16 @@ std::expected<void, std::string> fill_addresses(const Texts& texts, Options& opt
                              " is no address that others can use; name one with --advertise-" + flag);
     }
   }
+  if (const auto twice = address_taken_twice(options)) {
+    return std::unexpected(*twice);
+  }
   return {};
 }
 
 // The file's flags before those of the command line, so that these win.
 std::expected<std::vector<std::string>, std::string> with_config_file(
     const std::vector<std::string>& arguments) {
-  std::string path;
+  std::optional<std::string> path;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i] == "--config" && i + 1 < arguments.size()) {
       path = arguments[i + 1];
@@ -183,10 +212,13 @@ std::expected<std::vector<std::string>, std::string> with_config_file(
       path = arguments[i].substr(9);
     }
   }
-  if (path.empty()) {
+  if (!path) {
     return arguments;
   }
-  auto all = read_config_file(path);
+  if (path->empty()) {
+    return std::unexpected(std::string("--config is given without a value"));
+  }
+  auto all = read_config_file(*path);
   if (all) {
     all->insert(all->end(), arguments.begin(), arguments.end());
   }
@@ -215,6 +247,13 @@ std::expected<Options, Leave> parse_options(const std::vector<std::string>& argu
     return std::unexpected(Leave{0, kVersion});
   } catch (const CLI::ParseError& error) {
     return mistake(error.what());
+  }
+  // As where a script's variable is not set: it would be taken for the flag's absence, which means another
+  // thing.
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->count() > 0 && option->get_type_size() > 0 && option->as<std::string>().empty()) {
+      return mistake(option->get_name() + " is given without a value");
+    }
   }
   if (!texts.join.empty()) {
     return mistake(

@@ -1,12 +1,8 @@
 #include "parleyd/process.h"
 
 #include <signal.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-
-#include <memory>
 
 namespace parley::parleyd {
 namespace {
@@ -31,14 +27,6 @@ void prepare_process() {
   signal(SIGPIPE, SIG_IGN);
   const sigset_t signals = stop_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // threads begun later inherit it
-}
-
-void prepare_log_lines() {
-  auto logger =
-      std::make_shared<spdlog::logger>("parleyd", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %-7l %v");
-  logger->flush_on(spdlog::level::info);
-  spdlog::set_default_logger(std::move(logger));
 }
 
 int wait_for_stop() {

@@ -1,5 +1,5 @@
-// What a server asks of its process: signals, limits, log lines. Owned by: nobody. Called by main before any
-// other thread runs.
+// What a server asks of its process: signals, limits. Owned by: nobody. Called by main before any other
+// thread runs.
 #pragma once
 
 namespace parley::parleyd {
@@ -7,9 +7,6 @@ namespace parley::parleyd {
 // Files are this user's alone; as many open files as the system lets us have; a broken pipe is an error of a
 // write, not a signal; SIGTERM and SIGINT wait for wait_for_stop().
 void prepare_process();
-
-// Log lines on stderr, with date, milliseconds and level.
-void prepare_log_lines();
 
 // Waits for SIGTERM or SIGINT, and says which. From then on a second one ends the process at once.
 [[nodiscard]] int wait_for_stop();

@@ -118,13 +118,13 @@ class PosixFolderLock final : public FolderLock {
 class PosixFileSystem final : public FileSystem {
  public:
   DiskResult<std::unique_ptr<FolderLock>> lock_folder(const std::string& path) override {
-    const std::string file = path + "/lock";
-    auto descriptor = open_descriptor("lock", file, O_CREAT | O_RDWR | O_NOFOLLOW);
+    // The folder itself, not a file in it: that could be removed, and another made and locked.
+    auto descriptor = open_descriptor("lock", path, O_RDONLY | O_DIRECTORY);
     if (!descriptor) {
       return std::unexpected(descriptor.error());
     }
     if (::flock(descriptor->number(), LOCK_EX | LOCK_NB) != 0) {
-      return failed(errno == EWOULDBLOCK ? "another process works on this folder: lock" : "lock", file,
+      return failed(errno == EWOULDBLOCK ? "another process works on this folder: lock" : "lock", path,
                     errno);
     }
     return std::make_unique<PosixFolderLock>(std::move(*descriptor));

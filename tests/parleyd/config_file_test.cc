@@ -78,6 +78,7 @@ TEST_F(ConfigFile, ValuesHaveTheirKinds) {
   EXPECT_THAT(mistake("id = \"one\"\n"), AllOf(HasSubstr("\"id\""), HasSubstr("a number")));
   EXPECT_THAT(mistake("data = 7\n"), AllOf(HasSubstr("\"data\""), HasSubstr("a text in quotes")));
   EXPECT_THAT(mistake("insecure = 1\n"), HasSubstr("true or false"));
+  EXPECT_THAT(mistake("cluster = \"\"\n"), AllOf(HasSubstr("line 1"), HasSubstr("\"cluster\" is empty")));
 }
 
 TEST_F(ConfigFile, ResetStandsOnTheCommandLineOnly) {
@@ -87,6 +88,9 @@ TEST_F(ConfigFile, ResetStandsOnTheCommandLineOnly) {
 TEST_F(ConfigFile, WhatIsNoTomlIsNamedWithItsLine) {
   EXPECT_THAT(mistake("id = 1\ndata = unquoted\n"), AllOf(HasSubstr(path_), HasSubstr("line 2")));
   EXPECT_FALSE(read_config_file("/does/not/exist.toml"));
+  for (const char* no_file : {"/tmp", "/dev/zero", ""}) {
+    EXPECT_FALSE(read_config_file(no_file)) << no_file;
+  }
 }
 
 }  // namespace

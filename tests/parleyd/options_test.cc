@@ -66,6 +66,24 @@ TEST(Options, TheListIsChecked) {
   EXPECT_THAT(mistake({"--cluster", "1=127.0.0.1:1,1=127.0.0.1:2"}), HasSubstr("twice"));
   EXPECT_THAT(mistake({"--id", "9", "--cluster", "1=127.0.0.1:1"}), HasSubstr("does not name this node, 9"));
   EXPECT_THAT(mistake({"--id", "0"}), HasSubstr("--id"));
+  EXPECT_THAT(mistake({"--cluster", "1=127.0.0.1:1,2=127.0.0.1:2,3=127.0.0.1:1"}),
+              AllOf(HasSubstr("nodes 1 and 3"), HasSubstr("one address, 127.0.0.1:1")));
+  EXPECT_THAT(mistake({"--cluster", "1=127.0.0.1:1,2=0.0.0.0:2"}), HasSubstr("0.0.0.0:2"));
+}
+
+// A variable of a script or of a unit file that is not set: it must not found a cluster of one.
+TEST(Options, AnEmptyValueIsNoValue) {
+  for (const char* flag : {"--config", "--data", "--client", "--peer", "--http", "--cluster",
+                           "--advertise-client", "--advertise-peer", "--advertise-http"}) {
+    EXPECT_THAT(mistake({flag, ""}), HasSubstr(flag));
+    EXPECT_THAT(mistake({std::string(flag) + "="}), HasSubstr(flag));
+  }
+}
+
+TEST(Options, OneAddressIsOfOnePurpose) {
+  EXPECT_THAT(mistake({"--client", "127.0.0.1:7701"}),
+              AllOf(HasSubstr("--client"), HasSubstr("--peer"), HasSubstr("127.0.0.1:7701")));
+  EXPECT_THAT(mistake({"--http", "127.0.0.1:7700"}), HasSubstr("127.0.0.1:7700"));
 }
 
 TEST(Options, WhatOthersCanReachNeedsInsecure) {
