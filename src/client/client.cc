@@ -111,7 +111,8 @@ std::string Client::Impl::cluster_id() const {
 }
 
 Client::Impl::Attempts Client::Impl::begin(const CallOptions& call) const {
-  return Attempts{.deadline = steady_clock::now() + call.timeout.value_or(options_.timeout)};
+  return Attempts{.deadline = steady_clock::now() + call.timeout.value_or(options_.timeout),
+                  .strangers = Strangers(connections_.size())};
 }
 
 std::optional<AttemptError> Client::Impl::attempt(Attempts& attempts, const CallOptions& call,
@@ -125,16 +126,10 @@ std::optional<AttemptError> Client::Impl::attempt(Attempts& attempts, const Call
   const auto now = steady_clock::now();
   const Connection& connection = *connections_[server];
   const Connected connected = connection.connect(std::min(attempts.deadline, now + options_.connect_timeout));
-  if (connected == Connected::refused) {
-    note_refusal(attempts, server);
-  } else {
-    attempts.refused.clear();
-    attempts.all_refused_at.reset();
-  }
   attempts.last_reached_nobody = connected != Connected::yes;
   if (connected != Connected::yes) {
-    note(server, false);
-    return AttemptError{.error = no_connection(connection.name()), .reached = Reached::no};
+    note_presence(attempts, connected != Connected::refused);
+    return note_error(attempts, {.error = no_connection(connection.name()), .reached = Reached::no}, false);
   }
   grpc::ClientContext context;
   context.set_deadline(to_grpc_deadline(std::min(attempts.deadline, now + longest)));
@@ -145,31 +140,59 @@ std::optional<AttemptError> Client::Impl::attempt(Attempts& attempts, const Call
     note(server, true);
     return std::nullopt;
   }
-  AttemptError error = to_attempt_error(status);
+  AttemptError error = to_attempt_error(status, connection.name());
+  note_presence(attempts, !error.is_stranger);
+  return note_error(attempts, std::move(error), call.stop.stop_requested());
+}
+
+AttemptError Client::Impl::note_error(Attempts& attempts, AttemptError error, bool is_stopped) {
+  const std::size_t server = *attempts.last_server;
+  attempts.strangers.note(server, error);
+  attempts.last_was_stranger = error.is_stranger;
+  if (error.is_stranger) {
+    note(server, false);
+    if (attempts.strangers.are_all()) {
+      attempts.last_was_stranger = false;
+      return attempts.strangers.answer();
+    }
+    return error;
+  }
+  attempts.newest = error.error;
   if (error.reached == Reached::answered) {
     ++attempts.answered;
     if (error.error.code == base::Code::unavailable) {
       attempts.unavailable = error.error;
     }
     note(server, true);
-  } else if (!call.stop.stop_requested()) {
+  } else if (!is_stopped) {
     note(server, false);
   }
   return error;
 }
 
 base::Error Client::Impl::to_tell(const Attempts& attempts, base::Error error) {
-  if (!attempts.last_reached_nobody || !attempts.unavailable) {
+  const base::Error* better = nullptr;
+  if ((attempts.last_reached_nobody || attempts.last_was_stranger) && attempts.unavailable) {
+    better = &*attempts.unavailable;
+  } else if (attempts.last_was_stranger && attempts.newest) {
+    better = &*attempts.newest;
+  }
+  if (better == nullptr) {
     return error;
   }
   const base::Outcome outcome = error.outcome;
-  error = *attempts.unavailable;
+  error = *better;
   error.outcome = outcome;
   return error;
 }
 
-void Client::Impl::note_refusal(Attempts& attempts, std::size_t server) const {
-  attempts.refused.insert(server);
+void Client::Impl::note_presence(Attempts& attempts, bool is_somebody) const {
+  if (is_somebody) {
+    attempts.refused.clear();
+    attempts.all_refused_at.reset();
+    return;
+  }
+  attempts.refused.insert(*attempts.last_server);
   if (!attempts.all_refused_at && attempts.refused.size() == connections_.size()) {
     attempts.all_refused_at = steady_clock::now();
   }
@@ -177,15 +200,20 @@ void Client::Impl::note_refusal(Attempts& attempts, std::size_t server) const {
 
 std::optional<base::Error> Client::Impl::nobody_listens(const Attempts& attempts,
                                                         const CallOptions& call) const {
-  if (!call.nobody_after || !attempts.all_refused_at ||
+  if (!call.nobody_after || !attempts.all_refused_at || attempts.strangers.are_all() ||
       steady_clock::now() - *attempts.all_refused_at < *call.nobody_after) {
     return std::nullopt;
   }
   std::string tried;
-  for (const auto& connection : connections_) {
-    tried += (tried.empty() ? "" : ", ") + connection->name();
+  std::string said;
+  for (std::size_t server = 0; server < connections_.size(); ++server) {
+    const std::string& name = connections_[server]->name();
+    tried += (tried.empty() ? "" : ", ") + name;
+    if (const base::Error* const stranger = attempts.strangers.find(server)) {
+      said += "; " + (stranger->reason == kNoClientPort ? "" : name + " says: ") + stranger->message;
+    }
   }
-  return base::refused(base::Code::unavailable, "NO_CONNECTION", "no node answers; tried " + tried);
+  return base::refused(base::Code::unavailable, "NO_CONNECTION", "no node answers; tried " + tried + said);
 }
 
 bool Client::Impl::may_go_on(const Attempts& attempts, const CallOptions& call,

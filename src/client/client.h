@@ -49,8 +49,9 @@ struct CallOptions {
   std::optional<std::chrono::milliseconds> timeout;  // instead of the client's
   std::stop_token stop;                              // asks the call to end at once
   std::function<void(const Retry&)> on_retry;        // runs on the caller's thread
-  // Once every server has refused to be connected to for this long, the call ends: nobody is there. Empty: it
-  // waits for one to come back, until its time is over. A write that may have happened always waits.
+  // Once every server has refused to be connected to for this long, or was no use (client/strangers.h), the
+  // call ends: nobody is there. Empty: it waits for one to come back, until its time is over. A write that
+  // may have happened always waits.
   std::optional<std::chrono::milliseconds> nobody_after;
   bool unknown_before = false;  // the request's own request_id was used before, and that ended as Unknown
 };

@@ -18,6 +18,7 @@
 #include "client/attempt.h"
 #include "client/client.h"
 #include "client/connection.h"
+#include "client/strangers.h"
 #include "client/write_progress.h"
 
 namespace parley::client {
@@ -59,7 +60,11 @@ class Client::Impl {
     int answered = 0;                        // with an error of a node of ours
     std::optional<base::Error> unavailable;  // what the last of these said that cannot serve anybody now
     bool last_reached_nobody = false;
-    // Servers that refused, one after another with nothing else between, and when the last of all did first.
+    Strangers strangers;
+    bool last_was_stranger = false;     // one of some
+    std::optional<base::Error> newest;  // of those that are none
+    // Servers that refused to be connected to, or were strangers, one after another with nothing else
+    // between, and when the last of all did first.
     std::set<std::size_t> refused;
     std::optional<std::chrono::steady_clock::time_point> all_refused_at;
   };
@@ -67,14 +72,16 @@ class Client::Impl {
   [[nodiscard]] Attempts begin(const CallOptions& call) const;
   [[nodiscard]] std::optional<AttemptError> attempt(Attempts& attempts, const CallOptions& call,
                                                     const Send& send);
+  // Learns from it; what it says of one server may be the answer of all.
+  [[nodiscard]] AttemptError note_error(Attempts& attempts, AttemptError error, bool is_stopped);
   // Waits before the next attempt. False: the call's time is over, or it was asked to stop.
   [[nodiscard]] bool may_go_on(const Attempts& attempts, const CallOptions& call,
                                const base::Error& error) const;
 
-  // What a person is told in the end: what a node said of the cluster tells more than which other one is
-  // dead.
+  // What a person is told in the end: what a node said of the cluster tells more than which other one is dead
+  // or a stranger.
   [[nodiscard]] static base::Error to_tell(const Attempts& attempts, base::Error error);
-  void note_refusal(Attempts& attempts, std::size_t server) const;
+  void note_presence(Attempts& attempts, bool is_somebody) const;
   // The error that ends a call because nobody is there.
   [[nodiscard]] std::optional<base::Error> nobody_listens(const Attempts& attempts,
                                                           const CallOptions& call) const;

@@ -29,9 +29,26 @@ base::Code to_code(grpc::StatusCode code) {
   return number >= 0 && number <= 16 ? static_cast<base::Code>(number) : base::Code::unknown;
 }
 
+// Another cluster's nodes say this of our token, before they look at anything else.
+constexpr const char* kTokenOfAnotherCluster = "TOKEN_MALFORMED";
+
+// A server of gRPC that has no such method says so in no words, before anybody sees the request: on a peer
+// port, say. Nodes give their own errors ErrorInfo. The library on this side uses the same code, with words
+// of its own, for an answer that it cannot read: that write may have been done.
+bool knows_no_such_call(const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::UNIMPLEMENTED && status.error_message().empty() &&
+         status.error_details().empty();
+}
+
 }  // namespace
 
-AttemptError to_attempt_error(const grpc::Status& status) {
+AttemptError to_attempt_error(const grpc::Status& status, const std::string& server) {
+  if (knows_no_such_call(status)) {
+    return {.error = base::refused(base::Code::unimplemented, kNoClientPort,
+                                   server + " does not take clients' calls; is it a peer port?"),
+            .reached = Reached::answered,
+            .is_stranger = true};
+  }
   AttemptError attempt;
   base::Error& error = attempt.error;
   error.code = to_code(status.error_code());
@@ -45,6 +62,7 @@ AttemptError to_attempt_error(const grpc::Status& status) {
     return attempt;
   }
   attempt.reached = Reached::answered;
+  attempt.is_stranger = info->reason() == kTokenOfAnotherCluster;
   error.outcome = info->outcome() == v1::OUTCOME_REFUSED ? base::Outcome::refused : base::Outcome::unknown;
   error.reason = info->reason();
   error.field = info->field();

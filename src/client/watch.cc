@@ -14,6 +14,7 @@
 #include "client/client_impl.h"
 #include "client/grpc_error.h"
 #include "client/majority_probe.h"
+#include "client/strangers.h"
 
 namespace parley::client {
 namespace {
@@ -66,7 +67,8 @@ class Stream {
   [[nodiscard]] std::optional<std::size_t> better() const { return better_; }
   [[nodiscard]] AttemptError finish() {
     if (better_) {
-      return {.error = base::refused(base::Code::unavailable, "CUT_OFF", "it is cut off from the majority")};
+      return {.error = base::refused(base::Code::unavailable, "CUT_OFF",
+                                     "it is cut off from the majority, or far behind")};
     }
     if (silent_) {
       return {.error =
@@ -81,7 +83,7 @@ class Stream {
     if (status.ok()) {
       return {.error = base::refused(base::Code::unavailable, "STREAM_ENDED", "it ended the stream")};
     }
-    return to_attempt_error(status);
+    return to_attempt_error(status, connection_.name());
   }
 
  private:
@@ -160,15 +162,20 @@ class Watch::Impl {
   void run(const std::stop_token& stop) {
     std::optional<std::size_t> last_server;
     int failures = 0;  // in a row
+    Strangers strangers(client_.options().servers.size());
     while (!stop.stop_requested()) {
       const auto chosen = std::exchange(next_server_, std::nullopt);
       const std::size_t server = chosen ? *chosen : client_.pick(last_server);
       last_server = server;
       const bool had_position = start_.after_position.has_value();
       const auto before = position_.load();
-      const AttemptError why = serve(server, stop);
+      AttemptError why = serve(server, stop);
       if (stop.stop_requested()) {
         return;
+      }
+      strangers.note(server, why);
+      if (strangers.are_all()) {
+        why = strangers.answer();
       }
       if (is_end(why)) {
         handler_.on_end(why.error);
@@ -225,7 +232,7 @@ class Watch::Impl {
     }
     AttemptError why = stream.finish();
     next_server_ = stream.better();
-    if (why.reached != Reached::answered && !stop.stop_requested()) {
+    if ((why.reached != Reached::answered || why.is_stranger) && !stop.stop_requested()) {
       client_.note(server, false);
     }
     return why;

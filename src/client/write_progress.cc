@@ -6,7 +6,7 @@ namespace parley::client {
 
 bool is_worth_another_attempt(const AttemptError& attempt) {
   using enum base::Code;
-  if (attempt.reached == Reached::no) {
+  if (attempt.reached == Reached::no || attempt.is_stranger) {
     return true;
   }
   switch (attempt.error.code) {

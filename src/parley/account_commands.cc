@@ -12,13 +12,30 @@
 namespace parley::cli {
 namespace {
 
-ExitCode keep_session(Session& session, const v1::Account& account, const std::string& token, ExitCode code) {
-  return session.remember(account, token) ? code : ExitCode::refused;
+// In each command that changes the profile, `progress` outlives the room for it, so that a signal that comes
+// late leaves nothing behind; and all of that is over before anything is printed: nobody may be there to
+// read.
+
+template <class Answer>
+base::Result<void> keep_session(Session& session, ProfileRoom& room,
+                                const client::WriteOutcome<Answer>& outcome) {
+  const auto* const done = std::get_if<client::Done<Answer>>(&outcome);
+  return done == nullptr ? base::Result<void>()
+                         : session.remember(room, done->answer.account(), done->answer.token());
+}
+
+// After finish(). A session that is lost is no place where scripts may go on.
+ExitCode tell_kept(const Session& session, const base::Result<void>& kept, ExitCode code) {
+  if (kept) {
+    return code;
+  }
+  session.tell_not_kept(kept.error());
+  return ExitCode::usage;
 }
 
 ExitCode register_account(Session& session, const std::string& name, const std::string& request_id) {
   if (const auto can = session.can_remember(); !can) {
-    return session.fail_usage(can.error());
+    return session.fail(can.error());
   }
   if (const auto good = check_name(name); !good) {
     return session.fail(good.error());
@@ -32,24 +49,28 @@ ExitCode register_account(Session& session, const std::string& name, const std::
   request.set_password(*password);
   request.set_request_id(request_id);
   client::WriteOutcome<v1::CreateAccountResponse> outcome;
+  base::Result<void> kept;
   {
     Progress progress("registering");
+    auto room = session.make_room();
+    if (!room) {
+      progress.end();
+      return session.fail(room.error());
+    }
     auto call = session.call(progress);
     call.unknown_before = !request_id.empty();
     outcome = session.client().create_account(request, call);
+    kept = keep_session(session, *room, outcome);
   }
   const ExitCode code = session.finish(outcome, [](const v1::CreateAccountResponse& answer) {
     print_line(fmt::format("registered {}", terminal_line(answer.account().name())));
   });
-  if (const auto* const done = std::get_if<client::Done<v1::CreateAccountResponse>>(&outcome)) {
-    return keep_session(session, done->answer.account(), done->answer.token(), code);
-  }
-  return code;
+  return tell_kept(session, kept, code);
 }
 
 ExitCode log_in(Session& session, const std::string& name) {
   if (const auto can = session.can_remember(); !can) {
-    return session.fail_usage(can.error());
+    return session.fail(can.error());
   }
   if (const auto good = check_name(name); !good) {
     return session.fail(good.error());
@@ -62,18 +83,29 @@ ExitCode log_in(Session& session, const std::string& name) {
   request.set_name(name);
   request.set_password(*password);
   client::WriteOutcome<v1::LogInResponse> outcome;
+  base::Result<void> kept;
   {
     Progress progress("logging in");
+    auto room = session.make_room();
+    if (!room) {
+      progress.end();
+      return session.fail(room.error());
+    }
     outcome = session.client().log_in(request, session.call(progress));
+    kept = keep_session(session, *room, outcome);
   }
   const ExitCode code = session.finish(outcome, [](const v1::LogInResponse& answer) {
     print_line(fmt::format("logged in as {} until {}", terminal_line(answer.account().name()),
                            local_time(answer.expires_at())));
   });
-  if (const auto* const done = std::get_if<client::Done<v1::LogInResponse>>(&outcome)) {
-    return keep_session(session, done->answer.account(), done->answer.token(), code);
-  }
-  return code;
+  return tell_kept(session, kept, code);
+}
+
+// Whatever it ended by: a session that has ended already is no use either.
+bool is_over(const client::WriteOutcome<v1::LogOutResponse>& outcome) {
+  const auto* const refused = std::get_if<client::Refused>(&outcome);
+  return refused == nullptr ? std::holds_alternative<client::Done<v1::LogOutResponse>>(outcome)
+                            : refused->error.code == base::Code::unauthenticated;
 }
 
 ExitCode log_out(Session& session, const std::string& request_id) {
@@ -83,18 +115,26 @@ ExitCode log_out(Session& session, const std::string& request_id) {
   v1::LogOutRequest request;
   request.set_request_id(request_id);
   client::WriteOutcome<v1::LogOutResponse> outcome;
+  base::Result<void> kept;
   {
     Progress progress("logging out");
+    auto room = session.make_room();
+    if (!room) {
+      progress.end();
+      return session.fail(room.error());
+    }
     auto call = session.call(progress);
     call.unknown_before = !request_id.empty();
     outcome = session.client().log_out(request, call);
+    if (is_over(outcome)) {
+      kept = session.forget(*room);
+    }
   }
   const ExitCode code = session.finish(outcome, [](const v1::LogOutResponse&) { print_line("logged out"); });
-  // A session that has ended already is no use either.
-  const auto* const refused = std::get_if<client::Refused>(&outcome);
-  const bool is_over =
-      code == ExitCode::done || (refused != nullptr && refused->error.code == base::Code::unauthenticated);
-  return is_over && !session.forget() ? ExitCode::refused : code;
+  if (!kept) {
+    session.tell_not_kept(kept.error());  // nothing is lost by that
+  }
+  return code;
 }
 
 ExitCode change_password(Session& session, const std::string& request_id) {
@@ -137,15 +177,27 @@ ExitCode delete_account(Session& session, const std::string& request_id) {
   request.set_password(*password);
   request.set_request_id(request_id);
   client::WriteOutcome<v1::DeleteAccountResponse> outcome;
+  base::Result<void> kept;
   {
     Progress progress("deleting the account");
+    auto room = session.make_room();
+    if (!room) {
+      progress.end();
+      return session.fail(room.error());
+    }
     auto call = session.call(progress);
     call.unknown_before = !request_id.empty();
     outcome = session.client().delete_account(request, call);
+    if (std::holds_alternative<client::Done<v1::DeleteAccountResponse>>(outcome)) {
+      kept = session.forget(*room);
+    }
   }
   const ExitCode code =
       session.finish(outcome, [](const v1::DeleteAccountResponse&) { print_line("account deleted"); });
-  return code == ExitCode::done && !session.forget() ? ExitCode::refused : code;
+  if (!kept) {
+    session.tell_not_kept(kept.error());  // nothing is lost by that
+  }
+  return code;
 }
 
 struct UsersOptions {

@@ -197,7 +197,7 @@ class Chat final : public client::WatchHandler {
       send(line->substr(1));
     } else if (line->starts_with("/")) {
       show("-- there is no command " + terminal_line(*line) + "; /help tells which there are");
-    } else if (!line->empty()) {
+    } else if (!is_blank(*line)) {
       send(*std::move(line));
     }
   }

@@ -12,7 +12,7 @@ namespace parley::cli {
 enum class ExitCode : std::uint8_t {
   done = 0,
   refused = 1,      // nothing happened
-  usage = 2,        // the command line is wrong, or this is no place to run it
+  usage = 2,        // the command line is wrong, or this is no place to run it; a write that was done says so
   unavailable = 3,  // nothing happened, and the same command may work later
   unknown = 4,      // it may have happened
 };

@@ -11,9 +11,6 @@
 namespace parley::cli {
 namespace {
 
-// Several times as long as a token is, and far less than a header takes.
-constexpr std::size_t kMaxTokenBytes = 256;
-
 std::unexpected<base::Error> invalid_input(const char* reason, const char* field, std::string limit,
                                            const std::string& what) {
   auto error = base::refused(base::Code::invalid_argument, reason, fmt::format("{}: {}", field, what));

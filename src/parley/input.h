@@ -3,6 +3,7 @@
 // by: nobody. Any thread.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 #include "base/error.h"
@@ -15,6 +16,8 @@ namespace parley::cli {
 // Also that there is one at all: nobody has an empty password.
 [[nodiscard]] base::Result<void> check_password(std::string_view password);
 
+// Several times as long as a token is, and far less than a header takes.
+inline constexpr std::size_t kMaxTokenBytes = 256;
 // A token travels in a header, which carries less than a file may hold.
 [[nodiscard]] bool can_be_sent_as_token(std::string_view token);
 

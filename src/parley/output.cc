@@ -46,6 +46,19 @@ void print_error(const base::Error& error, bool as_json) {
   }
 }
 
+void print_done_but(const base::Error& error, bool as_json) {
+  const std::string message = "it is done, but " + error.message;
+  if (!as_json) {
+    print_trouble(message);
+    return;
+  }
+  fmt::print(
+      stderr, "{}\n",
+      fmt::format(R"({{"code":{},"message":{},"details":[{{"reason":{}}}]}})",
+                  json_string(base::to_string(error.code)), json_string(message), json_string(error.reason)));
+  std::fflush(stderr);
+}
+
 std::string to_json(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
   options.always_print_primitive_fields = true;

@@ -19,6 +19,9 @@ void print_line(std::string_view line);
 void print_trouble(std::string_view what);
 // An error on stderr: for people, or as JSON.
 void print_error(const base::Error& error, bool as_json);
+// The same of what went wrong after a write: "it is done, but …". It has no outcome, which would tell of the
+// write.
+void print_done_but(const base::Error& error, bool as_json);
 
 // The API's message as one line of JSON, empty and false fields too.
 [[nodiscard]] std::string to_json(const google::protobuf::Message& message);

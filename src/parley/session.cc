@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <memory>
 
 #include "base/address.h"
 #include "base/ensure.h"
+#include "base/limits.h"
 #include "parley/input.h"
 #include "parley/terminal_text.h"
 
@@ -89,27 +91,57 @@ bool Session::is_logged_in() const {
   return false;
 }
 
-bool Session::save() {
-  const auto saved = store_.save(profile_);
-  if (!saved) {
-    print_error(wrong_profile(saved.error()), json());
+base::Result<void> Session::can_remember() const {
+  if (const auto prepared = store_.prepare(); !prepared) {
+    return std::unexpected(wrong_profile(prepared.error()));
   }
-  return saved.has_value();
+  return {};
 }
 
-bool Session::remember(const v1::Account& account, const std::string& token) {
+base::Result<ProfileRoom> Session::make_room() const {
+  Profile largest{.servers = servers(),
+                  .account = std::string(base::kMaxNameBytes, 'x'),
+                  .account_id = std::numeric_limits<std::int64_t>::max(),
+                  .token = std::string(kMaxTokenBytes, 'x')};
+  // What is forgotten keeps those of the profile.
+  largest.servers.insert(largest.servers.end(), profile_.servers.begin(), profile_.servers.end());
+  auto room = store_.make_room(largest);
+  if (!room) {
+    return std::unexpected(wrong_profile(room.error()));
+  }
+  return *std::move(room);
+}
+
+base::Result<void> Session::remember(ProfileRoom& room, const v1::Account& account,
+                                     const std::string& token) {
   profile_.servers = servers();
   profile_.account = account.name();
   profile_.account_id = account.id();
   profile_.token = token;
-  return save();
+  if (const auto kept = room.keep(profile_); !kept) {
+    return std::unexpected(wrong_profile(fmt::format(
+        "the session could not be kept: {}; parley login {} opens another", kept.error(), account.name())));
+  }
+  return {};
 }
 
-bool Session::forget() {
+base::Result<void> Session::forget(ProfileRoom& room) {
   profile_.account.clear();
   profile_.account_id = 0;
   profile_.token.clear();
-  return save();
+  if (const auto kept = room.keep(profile_); !kept) {
+    return std::unexpected(
+        wrong_profile("the session that is over is still in the profile: " + kept.error()));
+  }
+  return {};
+}
+
+void Session::tell_not_kept(const base::Error& error) const {
+  if (has_written_) {
+    print_done_but(error, json());
+  } else {
+    print_error(error, json());
+  }
 }
 
 client::CallOptions Session::call(Progress& progress) {

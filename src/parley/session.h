@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <expected>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,10 +49,16 @@ class Session {
 
   // False, and trouble was told: nobody is logged in with this profile.
   [[nodiscard]] bool is_logged_in() const;
-  [[nodiscard]] std::expected<void, std::string> can_remember() const { return store_.prepare(); }
-  // Remembers the session, or forgets it, in the profile. False, and trouble was told: it could not.
-  [[nodiscard]] bool remember(const v1::Account& account, const std::string& token);
-  [[nodiscard]] bool forget();
+  // Whether the profile can be written, as far as is known before a person is asked for anything.
+  [[nodiscard]] base::Result<void> can_remember() const;
+  // Room for the profile as it will be, taken before a node is asked, so that a full disk changes nothing.
+  [[nodiscard]] base::Result<ProfileRoom> make_room() const;
+  // Keeps the session that a write has opened, or takes out the one that is over.
+  [[nodiscard]] base::Result<void> remember(ProfileRoom& room, const v1::Account& account,
+                                            const std::string& token);
+  [[nodiscard]] base::Result<void> forget(ProfileRoom& room);
+  // Tells that neither could be done, after finish(): a write that was done stays done.
+  void tell_not_kept(const base::Error& error) const;
 
   // Options of a call that shows `progress`, tells of retries, and ends at an interruption.
   [[nodiscard]] client::CallOptions call(Progress& progress);
@@ -89,7 +94,6 @@ class Session {
  private:
   Session(Settings settings, ProfileStore store, Profile profile)
       : settings_(std::move(settings)), store_(std::move(store)), profile_(std::move(profile)) {}
-  [[nodiscard]] bool save();
   // With the reason in words, where that is an interruption.
   [[nodiscard]] base::Error to_tell(base::Error error) const;
 

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <span>
 
 namespace parley::cli {
 namespace {
@@ -47,17 +49,20 @@ constexpr Range kUnsafe[] = {
     {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
 };
 
+constexpr Range kWhiteSpace[] = {
+    {0x09, 0x0d},     {0x20, 0x20},     {0x85, 0x85},     {0xa0, 0xa0},     {0x1680, 0x1680},
+    {0x2000, 0x200a}, {0x2028, 0x2029}, {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000},
+};
+
+bool is_in(std::span<const Range> ranges, std::uint32_t code_point) {
+  return std::ranges::any_of(ranges, [code_point](const Range range) {
+    return code_point >= range.first && code_point <= range.last;
+  });
+}
+
 bool is_unsafe(std::uint32_t code_point) {
   // The zero-width joiner builds one picture out of several and does no harm.
-  if (code_point == 0x200d) {
-    return false;
-  }
-  for (const Range range : kUnsafe) {
-    if (code_point >= range.first && code_point <= range.last) {
-      return true;
-    }
-  }
-  return false;
+  return code_point != 0x200d && is_in(kUnsafe, code_point);
 }
 
 std::string escaped(std::uint32_t code_point) {
@@ -134,6 +139,17 @@ bool is_utf8(std::string_view text) {
       return false;
     }
     text.remove_prefix(length_bytes);
+  }
+  return true;
+}
+
+bool is_blank(std::string_view text) {
+  while (!text.empty()) {
+    const Decoded next = decode(text);
+    if (next.length_bytes == 0 || !is_in(kWhiteSpace, next.code_point)) {
+      return false;
+    }
+    text.remove_prefix(next.length_bytes);
   }
   return true;
 }

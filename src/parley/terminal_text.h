@@ -18,6 +18,8 @@ namespace parley::cli {
 [[nodiscard]] std::string terminal_json(std::string_view json);
 
 [[nodiscard]] bool is_utf8(std::string_view text);
+// Nothing, or white space alone (as Unicode has it).
+[[nodiscard]] bool is_blank(std::string_view text);
 // Bytes that are no UTF-8 become \xNN; everything else stays. For JSON, which has no other bytes.
 [[nodiscard]] std::string valid_utf8(std::string_view text);
 

@@ -41,6 +41,12 @@ v1::WatchResponse cut_off_heartbeat(std::uint64_t position) {
   response.mutable_heartbeat()->set_writable(false);
   return response;
 }
+// Of a node that takes writes and has not heard of them for seven seconds.
+v1::WatchResponse behind_heartbeat(std::uint64_t position) {
+  v1::WatchResponse response = heartbeat(position);
+  response.mutable_heartbeat()->mutable_as_of()->set_age_ms(7'000);
+  return response;
+}
 v1::WatchResponse message(std::uint64_t position) {
   v1::WatchResponse response;
   response.set_position(position);
@@ -136,18 +142,21 @@ class Statuses {
       }
       response.set_cluster_id(cluster_);
       response.set_writable(is_writable_);
-      response.mutable_as_of()->set_age_ms(is_writable_ ? 20 : 5'000);
+      response.mutable_as_of()->set_age_ms(is_writable_ ? age_ms_.load() : 5'000);
       ++asked_;
       return grpc::Status::OK;
     };
   }
   void set_writable() { is_writable_ = true; }
+  // As long as it takes writes.
+  void set_age_ms(std::uint32_t age_ms) { age_ms_ = age_ms; }
   // Called before each answer.
   void on_asked(std::function<void()> action) { action_ = std::move(action); }
   [[nodiscard]] int asked() const { return asked_; }
 
  private:
   std::atomic<bool> is_writable_;
+  std::atomic<std::uint32_t> age_ms_ = 20;
   const std::string cluster_;
   std::atomic<int> asked_ = 0;
   std::function<void()> action_;
@@ -326,6 +335,59 @@ TEST(Watch, WhereNobodyHasAMajorityItStaysAndGoesOnAsking) {
   const Watch watch(client, {}, recorder);
   EXPECT_THAT(recorder.wait_for("event 11"), ElementsAre("connected 10", "event 11"));
   other.set_writable();
+  EXPECT_THAT(recorder.wait_for("connected 12"),
+              ElementsAre("connected 10", "event 11", "cut off", "connected 12"));
+}
+
+TEST(Watch, ANodeThatTakesWritesAndIsFarBehindIsLeft) {
+  Streams here({[](const v1::WatchRequest&, Writer& writer) {
+    writer.Write(heartbeat(10));
+    writer.Write(message(11));
+    writer.Write(behind_heartbeat(11));
+    return grpc::Status::OK;
+  }});
+  Streams there({[](const v1::WatchRequest&, Writer& writer) {
+    writer.Write(heartbeat(11));
+    writer.Write(message(12));
+    return grpc::Status::OK;
+  }});
+  Statuses well(true);
+  Script script = there.script();
+  well.add_to(script);
+  const ScriptedServer first(here.script());
+  const ScriptedServer second(script);
+  Client client = make_client({first.address(), second.address()});
+  Recorder recorder;
+  const Watch watch(client, {}, recorder);
+  EXPECT_THAT(recorder.wait_for("event 12"),
+              ElementsAre("connected 10", "event 11", "cut off", "connected 11", "event 12"));
+  EXPECT_EQ(there.requests()[0].after_position(), 11U);
+}
+
+// Or watches would go round between nodes that all have too much to do.
+TEST(Watch, WhereTheOthersAreBehindTooItStays) {
+  Statuses other(true);
+  other.set_age_ms(4'000);
+  Streams here({[&other](const v1::WatchRequest&, Writer& writer) {
+    writer.Write(behind_heartbeat(10));
+    EXPECT_TRUE(testing::wait_until([&] { return other.asked() >= 3; }));
+    writer.Write(behind_heartbeat(10));
+    writer.Write(message(11));  // still its own stream
+    return grpc::Status::OK;
+  }});
+  Streams there({[](const v1::WatchRequest&, Writer& writer) {
+    writer.Write(heartbeat(12));
+    return grpc::Status::OK;
+  }});
+  Script script = there.script();
+  other.add_to(script);
+  const ScriptedServer first(here.script());
+  const ScriptedServer second(script);
+  Client client = make_client({first.address(), second.address()});
+  Recorder recorder;
+  const Watch watch(client, {}, recorder);
+  EXPECT_THAT(recorder.wait_for("event 11"), ElementsAre("connected 10", "event 11"));
+  other.set_age_ms(20);
   EXPECT_THAT(recorder.wait_for("connected 12"),
               ElementsAre("connected 10", "event 11", "cut off", "connected 12"));
 }

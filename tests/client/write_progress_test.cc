@@ -59,6 +59,22 @@ TEST(WriteProgress, NothingWasSentNothingHappened) {
   EXPECT_FALSE(write.is_unknown());
 }
 
+// Whoever is no node of the cluster did nothing, and says nothing of an earlier attempt.
+TEST(WriteProgress, AStrangerIsLeftAndChangesNoOutcome) {
+  AttemptError stranger = refused(Code::unauthenticated);
+  stranger.is_stranger = true;
+  WriteProgress write(false, kMade_ms);
+  EXPECT_EQ(write.on_error(stranger), Next::again);
+  EXPECT_FALSE(write.is_unknown());
+  EXPECT_EQ(write.on_error(lost_reply()), Next::again);
+  EXPECT_EQ(write.on_error(stranger), Next::again);
+  EXPECT_TRUE(write.is_unknown());
+  stranger.is_stranger = false;  // no other server is left
+  WriteProgress last(false, kMade_ms);
+  EXPECT_EQ(last.on_error(stranger), Next::stop);
+  EXPECT_FALSE(last.is_unknown());
+}
+
 TEST(WriteProgress, AnErrorWithoutErrorInfoIsUnknown) {
   WriteProgress write(false, kMade_ms);
   EXPECT_EQ(write.on_error(lost_reply()), Next::again);

@@ -195,6 +195,18 @@ TEST_F(ChatScreen, AMessageComesInAboveAHalfTypedLine) {
   EXPECT_TRUE(terminal.wait_for("left with 0")) << terminal.screen();
 }
 
+TEST_F(ChatScreen, ALineOfBlanksIsNotSent) {
+  const Tmux terminal(command(), 80, 24);
+  ASSERT_TRUE(terminal.wait_for("from yesterday"));
+  for (const char* const line : {"   ", "and then"}) {
+    terminal.type(line);
+    terminal.press("Enter");
+  }
+  ASSERT_TRUE(terminal.wait_for("you: and then")) << terminal.screen();
+  EXPECT_THAT(bob_.sent(), ElementsAre("and then"));
+  EXPECT_THAT(terminal.screen(), Not(says_it_failed()));
+}
+
 TEST_F(ChatScreen, ALineLongerThanTheTerminalStaysWhole) {
   const Tmux terminal(command(), 40, 24);
   ASSERT_TRUE(terminal.wait_for("from yesterday"));

@@ -35,6 +35,15 @@ TEST(TerminalText, NoLineOfATextPassesForOneOfOurs) {
   EXPECT_EQ(terminal_block("a\n[12] 2026-01-01 bob: b", "  "), "a\n  [12] 2026-01-01 bob: b");
 }
 
+TEST(TerminalText, BlankIsWhiteSpaceAlone) {
+  for (const char* const blank : {"", " ", " \t \v", "\u00a0", "\u3000 \u2003"}) {
+    EXPECT_TRUE(is_blank(blank)) << blank;
+  }
+  for (const char* const text : {" a ", "-", "\u00fc", "\u200d", " \xff", "\xc2"}) {
+    EXPECT_FALSE(is_blank(text)) << text;
+  }
+}
+
 TEST(TerminalText, JsonMeansTheSame) {
   EXPECT_EQ(terminal_json("\"\xe2\x80\xae\xf3\xa0\x80\x81\""), "\"\\u202e\\udb40\\udc01\"");
 }

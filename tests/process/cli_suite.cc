@@ -236,6 +236,31 @@ TEST_F(CliSuite, BadInputNamesItsLimit) {
   expect_done(ann_.run({"send", "bob", "-"}, std::string(16'384, 'x')), HasSubstr("sent"));
 }
 
+// 7701 for 7700, say. Which server is asked first is chance.
+TEST_F(CliSuite, APeerPortInTheListIsNoHarmAndAloneItIsNamed) {
+  const std::string peer_port = to_string(cluster_.listening(1).at(1));
+  ann_.set_servers(peer_port + "," + cluster_.servers({2}));
+  for (int i = 0; i < 6; ++i) {
+    expect_done(ann_.run({"send", "bob", "hello"}), HasSubstr("to bob"));
+  }
+  EXPECT_THAT(lines_of(bob_.run({"inbox"}).out), SizeIs(6));
+  ann_.set_servers(peer_port);
+  expect_refused(ann_.run({"send", "bob", "hello"}), peer_port + " does not take clients' calls");
+  expect_refused(ann_.run({"inbox"}), peer_port + " does not take clients' calls");
+}
+
+TEST_F(CliSuite, ANodeOfAnotherClusterInTheListIsNoHarmAndAloneItSaysSo) {
+  Cluster other(1);
+  other.wait_for_leader();
+  ann_.set_servers(other.servers() + "," + cluster_.servers({1}));
+  for (int i = 0; i < 6; ++i) {
+    expect_done(ann_.run({"send", "bob", "hello"}), HasSubstr("to bob"));
+  }
+  EXPECT_THAT(lines_of(ann_.run({"history", "bob"}).out), SizeIs(6));
+  ann_.set_servers(other.servers());
+  expect_refused(ann_.run({"send", "bob", "hello"}), "not one of this cluster; log in again");
+}
+
 // Of a form that no node ever gave, of another cluster, and such as cannot even be sent.
 TEST_F(CliSuite, TokensThatAreNoneAreRefused) {
   const auto file = ann_.config_home() / "parley" / "default.toml";
