@@ -273,7 +273,10 @@ export class FakeCluster {
             const peer = this.people.find((each) => each.id === peerId);
             return { id: message.conversationId, peer: peer?.name ?? '', peerGone: peer?.gone ?? true, lastMessage: this.show(message, me.id) };
           });
-          return { conversations, asOf: this.asOf(node) };
+          const below = request.pageToken === '' ? 1n << 62n : BigInt(request.pageToken);
+          const all = conversations.filter(({ lastMessage }) => lastMessage.id < below);
+          const page = all.slice(0, request.pageSize);
+          return { conversations: page, nextPageToken: page.length < all.length ? (page.at(-1)?.lastMessage.id.toString() ?? '') : '', asOf: this.asOf(node) };
         });
         rpc(MessageService.method.getUnreadCounts, async (request, context) => {
           await this.arrive(node, 'getUnreadCounts', context);

@@ -1,5 +1,6 @@
 // The outbox: order, once each, honest marks; through lost answers, refusals, reloads and wrong clocks.
-import { Code } from '@connectrpc/connect';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { Code, type ConnectError } from '@connectrpc/connect';
 import { signal } from '@preact/signals';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
@@ -287,8 +288,64 @@ test('without locks a wrong clock gives a message one new request_id, not one in
   }
 });
 
+// Refuses an id that will be good a moment later.
+const ahead = (requestId: string): ConnectError =>
+  refusal(Code.FailedPrecondition, 'REQUEST_ID_AHEAD', { serverTime: timestampFromMs(parseInt(requestId.replace('-', '').slice(0, 12), 16) - 60_200) });
+
+test('without locks an id that is refused and soon good is waited for while another tab may have it under way', async () => {
+  browser.hasLocks = false;
+  cluster.clockAhead_ms = -60_600;
+  const ids = idsOfSends();
+  const [first, second] = [openTab(), openTab()];
+  await first.signIn('alice');
+  await second.isLive();
+  const timeline = await first.open('bob');
+  let calls = 0;
+  const isTaken = (): boolean => {
+    const [id] = [...(ids.get('hello') ?? [])];
+    return id !== undefined && new RequestIds(() => Date.now() + cluster.clockAhead_ms).untilTaken_ms(id) <= 0;
+  };
+  cluster.onCall = (_, name) => {
+    if (name !== 'sendMessage' || ++calls > 2) return undefined;
+    // The one is refused when the other is under way, which arrives when the id has become good.
+    return calls === 1 ? until(() => calls > 1) : until(isTaken);
+  };
+  timeline.send('hello');
+  await until(() => calls > 1 && [first, second].every((tab) => tab.app.queuedCount.value === 0));
+  await until(() => cluster.sends.length === calls);
+  expect(cluster.messages.map((message) => message.body)).toEqual(['hello']);
+  expect(ids.get('hello')!.size).toBe(1);
+});
+
+test('an id that is refused after a lost attempt, and soon good, settles what became of it', async () => {
+  const tab = openTab();
+  await tab.signIn('alice');
+  const timeline = await tab.open('bob');
+  const answers = [() => refusal(Code.Unavailable, 'GIVEN_UP', { outcome: 2 }), ahead];
+  const shown = new Set<Mark | undefined>();
+  timeline.messages.subscribe((messages) => { for (const message of messages) shown.add(message.mark); });
+  cluster.refuseSend = ({ requestId }) => answers.shift()?.(requestId);
+  timeline.send('hello');
+  await until(() => marks(timeline)[0] === 'committed');
+  expect(shown.has('failed')).toBe(false);
+  expect(cluster.sends.length).toBe(3);
+  expect(new Set(cluster.sends).size).toBe(1);
+});
+
+test('an id that nobody else has begun with is changed at once, however soon it is good', async () => {
+  cluster.clockAhead_ms = -60_000 - 29_000;
+  browser.hasLocks = false;
+  const tab = openTab();
+  await tab.signIn('alice');
+  const timeline = await tab.open('bob');
+  timeline.send('hello');
+  await until(() => marks(timeline)[0] === 'committed');
+  expect(cluster.sends.length).toBe(2);
+  expect(new Set(cluster.sends).size).toBe(2);
+});
+
 // One outbox on a store that another tab changes just before its update of this number.
-const sendBeside = async (number: number, beside: (entry: OutboxEntry) => OutboxEntry): Promise<Outbox> => {
+const sendBeside = async (number: number, beside: (entry: OutboxEntry) => OutboxEntry, mayTry = signal(true)): Promise<Outbox> => {
   const inner = await openStore(undefined);
   let updates = 0;
   const store: Store = Object.assign(Object.create(inner) as Store, {
@@ -301,7 +358,7 @@ const sendBeside = async (number: number, beside: (entry: OutboxEntry) => Outbox
   const caller = new Caller(new Nodes(origin), cluster.transport, new RequestIds());
   caller.token = 'token-alice';
   const lone = new Tabs(browser.platform(openTab(), origin), 'lone');
-  const outbox = new Outbox({ store, caller, tabs: lone, account: '101', mayTry: signal(true), onCommitted: () => undefined, onNoLeader: () => undefined });
+  const outbox = new Outbox({ store, caller, tabs: lone, account: '101', mayTry, onCommitted: () => undefined, onNoLeader: () => undefined });
   stops.push(() => { outbox.close(); }, () => { lone.close(); });
   await outbox.add('bob', undefined, 'hello');
   return outbox;
@@ -328,8 +385,43 @@ test('what another tab has just failed or settled is left alone', async () => {
 test('where another tab has changed the request_id after a wrong clock, that one is used', async () => {
   cluster.clockAhead_ms = -3_600_000;
   const requestId = new RequestIds(() => Date.now() - 3_600_000).make();
-  const outbox = await sendBeside(2, (entry) => ({ ...entry, requestId }));
+  const outbox = await sendBeside(3, (entry) => ({ ...entry, requestId, state: 'asking' }));
   await until(() => cluster.messages.length === 1 && outbox.entries.value.length === 0);
   expect(cluster.sends.length).toBe(2);
+  expect(cluster.messages[0]!.requestId).toBe(requestId);
+});
+
+test('what another tab joins under a refused id that is soon good keeps it', async () => {
+  cluster.refuseSend = ({ requestId }) => (cluster.sends.length === 1 ? ahead(requestId) : undefined);
+  // The other one begins between the refusal and the change.
+  await sendBeside(3, (entry) => ({ ...entry, state: 'asking' }));
+  await until(() => cluster.messages.length === 1);
+  expect(cluster.sends.length).toBe(2);
+  expect(new Set(cluster.sends).size).toBe(1);
+});
+
+test('what another tab has changed before it is tried is tried as it is stored then', async () => {
+  const requestId = new RequestIds().make();
+  const outbox = await sendBeside(2, (entry) => ({ ...entry, requestId }));
+  await until(() => cluster.messages.length === 1 && outbox.entries.value.length === 0);
+  expect(cluster.sends).toEqual([requestId]);
+});
+
+test('a refused attempt puts back nothing that another tab has begun with under another id', async () => {
+  const requestId = new RequestIds().make();
+  let isRefused = true;
+  const mayTry = signal(true);
+  cluster.refuseSend = () => {
+    if (!isRefused) return undefined;
+    isRefused = false;
+    mayTry.value = false;
+    return refusal(Code.Unavailable, 'NO_LEADER');
+  };
+  // Claimed twice, refused, claimed once more, and given up.
+  const outbox = await sendBeside(4, (entry) => ({ ...entry, requestId }), mayTry);
+  await until(() => outbox.entries.value[0]?.requestId === requestId);
+  expect(outbox.entries.value[0]!.state).toBe('sending');
+  mayTry.value = true;
+  await until(() => cluster.messages.length === 1 && outbox.entries.value.length === 0);
   expect(cluster.messages[0]!.requestId).toBe(requestId);
 });

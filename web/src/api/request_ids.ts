@@ -1,5 +1,7 @@
 // Request ids: UUIDv7, made at a write's first attempt, by the server's time once a server has said that this
 // machine's clock is off (REQUEST_ID_AHEAD carries server_time).
+const kMostAhead_ms = 60_000; // what lies further ahead of its time the cluster refuses
+
 export class RequestIds {
   private offset_ms = 0;
 
@@ -17,5 +19,11 @@ export class RequestIds {
 
   learn(serverTime_ms: number): void {
     this.offset_ms = serverTime_ms - this.now();
+  }
+
+  // When the cluster takes it, by what a server last told of the time. Answers take a while: it may be earlier.
+  untilTaken_ms(requestId: string): number {
+    const time_ms = parseInt(requestId.replace('-', '').slice(0, 12), 16);
+    return time_ms - (this.now() + this.offset_ms) - kMostAhead_ms;
   }
 }

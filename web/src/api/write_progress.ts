@@ -14,7 +14,8 @@ export class WriteProgress {
     private readonly mayChangeId = true,
   ) {}
 
-  onError(error: AttemptError): Next {
+  // `isSoonTaken`: an id that is refused as too far ahead will be good before what is under way with it is surely over.
+  onError(error: AttemptError, isSoonTaken = false): Next {
     // Made a moment ago by a clock that is days behind, never sent before, and never executed: a node that may have sent it
     // twice tells no position.
     const wasTooOldWhenMade = error.info?.reason === 'REQUEST_ID_FORGOTTEN' && isFinal(error);
@@ -27,7 +28,8 @@ export class WriteProgress {
 
     const clockWasWrong = error.code === Code.FailedPrecondition && serverTime_ms(error) !== undefined;
     if (clockWasWrong) {
-      // Never executed under this id. Another id is right only if no earlier attempt can have happened.
+      // Never executed under this id. Another id is right only if no earlier attempt can have happened, or still can.
+      if (this.isUnknown && isSoonTaken) return 'again';
       if (this.isUnknown || !this.mayChangeId || this.idWasChanged) return 'stop';
       this.idWasChanged = true;
       return 'again_with_new_id';
@@ -35,5 +37,11 @@ export class WriteProgress {
     if (isFinal(error)) return 'stop';
     if (isWorthAnotherAttempt(error)) return 'again';
     return this.isUnknown ? 'again' : 'stop';
+  }
+
+  // It was not changed: others have begun with it, so that it may happen.
+  keepsId(): void {
+    this.idWasChanged = false;
+    this.isUnknown = true;
   }
 }

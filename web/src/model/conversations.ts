@@ -2,10 +2,10 @@
 import { computed, effect, signal } from '@preact/signals';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 
-import { ConversationSchema, ListConversationsResponseSchema, MessageService, type Conversation, type Message, type WatchResponse } from '../gen/parley/v1/api_pb';
+import { ConversationSchema, ListConversationsResponseSchema, MessageService, type Conversation, type ListConversationsResponse, type Message, type WatchResponse } from '../gen/parley/v1/api_pb';
 import type { ConversationRow } from './contract';
 import type { Feed } from './feed';
-import { dateOf, positionAsOf, type Reading } from './reading';
+import { dateOf, positionAsOf, type Read, type Reading } from './reading';
 import type { OutboxEntry, Store } from './store';
 
 const kPageSize = 50;
@@ -45,7 +45,7 @@ export class Conversations {
   readonly rows = computed(() => this.show());
   private readonly known = signal<ReadonlyMap<bigint, Conversation>>(new Map());
   private token = '';
-  private asOf = 0n; // of the answer that is shown
+  private asOf = 0n; // of what is shown: an answer, and the events after it
   private loads = 0;
   private readonly stopKeeping: () => void;
   private keepTimer: ReturnType<typeof setTimeout> | undefined;
@@ -71,20 +71,22 @@ export class Conversations {
   }
 
   // As many as are loaded already, at least one page. Says as of when.
-  async load(): Promise<bigint> {
+  async load(): Promise<Read> {
     const load = ++this.loads;
     const pageSize = Math.min(Math.max(kPageSize, this.known.peek().size), kMostPageSize);
     const answer = await this.world.reading.read(MessageService.method.listConversations, (stale) => ({ pageSize, stale }));
-    const position = positionAsOf(answer.asOf);
+    const { known, position, isWhole } = this.carryOn(answer);
+    // Dropped for a `loadMore` that began after it, which does not read these rows.
+    if (load !== this.loads) return { position, isWhole: false };
     // One that lacks something, and is older than what is there, would only roll it back.
-    if (load !== this.loads || (position <= this.asOf && !this.world.feed.hasAllSince(position))) return position;
+    if (position <= this.asOf && !isWhole) return { position, isWhole };
     this.asOf = position;
+    for (const event of this.world.feed.since(position)) this.heard(event);
     this.token = answer.nextPageToken;
-    this.known.value = new Map(answer.conversations.map((each) => [each.id, each]));
+    this.known.value = known;
     this.hasMore.value = this.token !== '';
     this.isLoaded.value = true;
-    for (const event of this.world.feed.since(position)) this.apply(event);
-    return position;
+    return { position, isWhole };
   }
 
   async loadMore(): Promise<void> {
@@ -93,47 +95,75 @@ export class Conversations {
     const pageToken = this.token;
     const answer = await this.world.reading.read(MessageService.method.listConversations, (stale) => ({ pageSize: kPageSize, pageToken, stale }));
     if (load !== this.loads) return;
+    const page = this.carryOn(answer);
     const known = new Map(this.known.peek());
     // One that was written in meanwhile is known better already.
-    for (const each of answer.conversations) if (!known.has(each.id)) known.set(each.id, each);
+    for (const each of answer.conversations) if (!known.has(each.id)) known.set(each.id, page.known.get(each.id) ?? each);
     this.token = answer.nextPageToken;
-    if (!this.world.feed.hasAllSince(positionAsOf(answer.asOf))) this.world.onBehind();
+    if (!page.isWhole) this.world.onBehind();
     this.known.value = known;
     this.hasMore.value = this.token !== '';
   }
 
+  // What an answer says, and the events after it.
+  private carryOn(answer: ListConversationsResponse): Read & { readonly known: Map<bigint, Conversation> } {
+    const known = new Map(answer.conversations.map((each) => [each.id, each]));
+    const position = positionAsOf(answer.asOf);
+    let isWhole = this.world.feed.hasAllSince(position);
+    for (const event of this.world.feed.since(position)) if (this.lay(known, event)) isWhole = false;
+    return { known, position, isWhole };
+  }
+
   // True: only a node can say how the list looks now.
   apply(event: WatchResponse): boolean {
+    this.heard(event);
+    if (event.event.case === 'message') {
+      this.take(event.event.value);
+      return false;
+    }
+    return this.lay(new Map(this.known.peek()), event);
+  }
+
+  // A message that is committed: by an event, or by an answer.
+  take(message: Message): void {
+    const known = new Map(this.known.peek());
+    if (this.put(known, message)) this.known.value = known;
+  }
+
+  // Up to there everything is known, if nothing is missing before it.
+  private heard(event: WatchResponse): void {
+    if (event.position > this.asOf && this.world.feed.hasAllSince(this.asOf)) this.asOf = event.position;
+  }
+
+  // True: what it says of these cannot be known here.
+  private lay(known: Map<bigint, Conversation>, event: WatchResponse): boolean {
     switch (event.event.case) {
       case 'message':
-        this.take(event.event.value);
+        this.put(known, event.event.value);
         return false;
       case 'deleted': {
         const deleted = new Set(event.event.value.messageIds);
-        return [...this.known.peek().values()].some((each) => each.lastMessage !== undefined && deleted.has(each.lastMessage.id));
+        return [...known.values()].some((each) => each.lastMessage !== undefined && deleted.has(each.lastMessage.id));
       }
       case 'accountGone': {
         const { accountId } = event.event.value;
-        return [...this.known.peek().values()].some((each) => this.peerIdOf(each) === accountId);
+        return [...known.values()].some((each) => this.peerIdOf(each) === accountId);
       }
       default:
         return false;
     }
   }
 
-  // A message that is committed: by an event, or by an answer.
-  take(message: Message): void {
-    const known = new Map(this.known.peek());
+  private put(known: Map<bigint, Conversation>, message: Message): boolean {
     const before = known.get(message.conversationId);
-    if (before?.lastMessage && before.lastMessage.id >= message.id) return;
-    const peer = peerOf(message, this.world.account);
+    if (before?.lastMessage && before.lastMessage.id >= message.id) return false;
     known.set(message.conversationId, create(ConversationSchema, {
       id: message.conversationId,
-      peer: peer.name,
+      peer: peerOf(message, this.world.account).name,
       peerGone: before?.peerGone ?? false,
       lastMessage: message,
     }));
-    this.known.value = known;
+    return true;
   }
 
   find(peer: { readonly name?: string; readonly id?: bigint; readonly conversationId?: bigint }): ConversationRow | undefined {

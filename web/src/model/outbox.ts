@@ -13,6 +13,8 @@ import type { Tabs } from './tabs';
 
 const kFirstAttempt_ms = 2_500;
 const kLongestAttempt_ms = 10_000;
+// An attempt may be under way for so long, its answer another time, and the clocks of two nodes differ.
+const kSoon_ms = 3 * kLongestAttempt_ms;
 const kFirstPause_ms = 100;
 const kLongestPause_ms = 2_000;
 
@@ -130,17 +132,18 @@ export class Outbox {
 
   // Until its outcome is known. False: not now.
   private async send(entry: OutboxEntry): Promise<boolean> {
-    const { store } = this.world;
-    const begun = await this.begin(entry);
-    if (!begun) return true;
-    const progress = new WriteProgress(begun.isUnknown);
+    const progress = new WriteProgress();
     const tried = new Set<string>();
-    let current: OutboxEntry | undefined = begun.entry;
-    for (let made = 0; current && current.state !== 'failed' && this.mayGoOn; ++made) {
+    const own = new Set<string>(); // the request_ids under which this one has begun
+    let current: OutboxEntry | undefined;
+    for (let made = 0; ; ++made) {
+      current = await this.claim(entry, own, progress);
+      if (!current) return true;
+      if (!this.mayGoOn) break;
       const attempt = await this.attempt(current, made, tried);
       if (attempt === 'committed') return true;
       if (this.over.signal.aborted) return false;
-      const next = progress.onError(attempt);
+      const next = progress.onError(attempt, this.isSoonTaken(current, attempt));
       if (attempt.info?.reason === 'NO_LEADER') this.world.onNoLeader();
       if (isSessionEnd(attempt)) break;
       if (next === 'stop') {
@@ -148,47 +151,70 @@ export class Outbox {
         return true;
       }
       if (next === 'again_with_new_id') {
-        current = await this.changeId(current, progress);
-        continue;
+        if (await this.changeId(current, own, attempt)) continue;
+        progress.keepsId();
       }
       if (progress.isUnknown && current.state !== 'asking') await this.become(current, 'asking');
-      await this.rest(made, attempt);
-      current = (await store.list(this.world.account)).find((each) => each.sequence === entry.sequence);
+      await this.rest(made, attempt, current);
     }
     // Nobody can have done it, and now nobody can: it waits, like the others.
-    if (current && !progress.isUnknown) await this.become(current, 'queued');
+    if (!progress.isUnknown) await this.become(current, 'queued');
     return false;
   }
 
-  // By what is stored, not by what was listed: another tab may have begun with it, or be done with it, meanwhile.
-  // Unknown: somebody began with it before, and it may have happened.
-  private async begin(entry: OutboxEntry): Promise<{ readonly entry: OutboxEntry; readonly isUnknown: boolean } | undefined> {
-    const madeId = this.world.caller.requestIds.make();
-    let isUnknown = false;
-    const begun = await this.world.store.update(entry.sequence, (stored) => {
-      if (stored.state === 'failed') return stored;
-      isUnknown = isUnderWay(stored);
-      const state = isUnknown ? 'asking' : 'sending';
-      return stored.requestId !== undefined && stored.state === state ? stored : { ...stored, requestId: stored.requestId ?? madeId, state };
-    });
-    if (begun?.requestId !== entry.requestId || begun?.state !== entry.state) await this.changed();
-    return begun && begun.state !== 'failed' ? { entry: begun, isUnknown } : undefined;
+  // What is tried next: as it is stored, right before it is tried. Another tab may have begun with it, changed its
+  // request_id, or be done with it (undefined) meanwhile. "sending" is said by one tab alone, of a request_id that nobody
+  // else has begun with; whoever joins says "asking" first.
+  private async claim(entry: OutboxEntry, own: Set<string>, progress: WriteProgress): Promise<OutboxEntry | undefined> {
+    for (;;) {
+      const madeId = this.world.caller.requestIds.make();
+      let changes = false;
+      const claimed = await this.world.store.update(entry.sequence, (stored) => {
+        if (stored.state === 'failed') return stored;
+        const isTheirs = isUnderWay(stored) && !own.has(stored.requestId ?? '');
+        if (isTheirs) progress.isUnknown = true; // it may have happened
+        const begun = progress.isUnknown ? 'asking' : 'sending';
+        const state = isTheirs || stored.state === 'queued' ? begun : stored.state;
+        changes = stored.requestId === undefined || stored.state !== state;
+        return changes ? { ...stored, requestId: stored.requestId ?? madeId, state } : stored;
+      });
+      if (claimed && !changes && claimed.state !== 'failed') return claimed;
+      await this.changed();
+      if (!claimed || claimed.state === 'failed') return undefined;
+      own.add(claimed.requestId ?? '');
+    }
   }
 
-  // The clock was wrong when its request_id was made. Where another tab has changed it already, that one is good.
-  private async changeId(entry: OutboxEntry, progress: WriteProgress): Promise<OutboxEntry | undefined> {
+  // Refused as too far ahead; but before long an attempt of another tab, or one whose answer was lost, could be taken.
+  private isSoonTaken(entry: OutboxEntry, error: AttemptError): boolean {
+    return error.info?.reason === 'REQUEST_ID_AHEAD' && this.untilTaken_ms(entry) < kSoon_ms;
+  }
+
+  private untilTaken_ms(entry: OutboxEntry): number {
+    return this.world.caller.requestIds.untilTaken_ms(entry.requestId ?? '');
+  }
+
+  // The clock was wrong when its request_id was made. False: it keeps that one. Where another tab has changed it already,
+  // that one is good.
+  private async changeId(entry: OutboxEntry, own: Set<string>, error: AttemptError): Promise<boolean> {
     const requestId = this.world.caller.requestIds.make();
-    const changed = await this.world.store.update(entry.sequence, (stored) =>
-      stored.requestId === entry.requestId ? { ...withoutFailure(stored), requestId, state: 'sending' } : stored);
-    if (changed && changed.requestId !== requestId) progress.isUnknown = true;
+    own.add(requestId);
+    const changed = await this.world.store.update(entry.sequence, (stored) => {
+      if (stored.requestId !== entry.requestId) return stored;
+      // By the time that it is now: this tab may have been frozen since the answer.
+      if (stored.state !== 'sending' && this.isSoonTaken(entry, error)) return stored;
+      return { ...withoutFailure(stored), requestId, state: 'sending' };
+    });
     await this.changed();
-    return changed;
+    return changed?.requestId !== entry.requestId;
   }
 
-  // Another tab may know more: that it failed, or that an attempt of its own may have happened.
+  // Another tab may know more: that it failed, that an attempt of its own may have happened, or a better request_id.
   private async become(entry: OutboxEntry, state: OutboxEntry['state']): Promise<void> {
-    await this.world.store.update(entry.sequence, (stored) =>
-      stored.state === 'sending' || (stored.state === 'queued' && state === 'asking') ? { ...stored, state } : stored);
+    await this.world.store.update(entry.sequence, (stored) => {
+      const isBetter = stored.state === 'sending' || (stored.state === 'queued' && state === 'asking');
+      return isBetter && stored.requestId === entry.requestId ? { ...stored, state } : stored;
+    });
     await this.changed();
   }
 
@@ -224,10 +250,11 @@ export class Outbox {
     await this.changed();
   }
 
-  private async rest(made: number, error: AttemptError): Promise<void> {
+  private async rest(made: number, error: AttemptError, entry: OutboxEntry): Promise<void> {
     const rounds = Math.floor((made + 1) / this.world.caller.nodes.count);
     const longest = error.info || rounds > 0 ? Math.min(kFirstPause_ms * 2 ** Math.min(made, 8), kLongestPause_ms) : 0;
-    const rest_ms = Math.max(longest * (0.5 + Math.random() / 2), error.info?.retryAfterMs ?? 0);
+    const untilTaken_ms = this.isSoonTaken(entry, error) ? this.untilTaken_ms(entry) : 0;
+    const rest_ms = Math.max(longest * (0.5 + Math.random() / 2), error.info?.retryAfterMs ?? 0, untilTaken_ms);
     if (rest_ms > 0) await pause(rest_ms, this.over.signal);
   }
 }

@@ -31,6 +31,13 @@ export class Reading {
   }
 }
 
+// Of a list that was read. Whole: the events after `position` are all known, and were laid over it. Else it is to be
+// read again.
+export interface Read {
+  readonly position: bigint;
+  readonly isWhole: boolean;
+}
+
 // Pages of one answer may come from several nodes: it is as old as the oldest.
 export const earlier = (one: bigint | undefined, other: bigint): bigint => (one === undefined || other < one ? other : one);
 

@@ -10,7 +10,7 @@ import { Feed, type FeedHandler } from './feed';
 import { Outbox } from './outbox';
 import type { Platform } from './platform';
 import { ReadMarks } from './read_marks';
-import { Reading } from './reading';
+import { earlier, Reading, type Read } from './reading';
 import type { Store } from './store';
 import { Tabs } from './tabs';
 import { ConversationTimeline, type Peer } from './timeline';
@@ -144,12 +144,14 @@ export class SignedIn implements FeedHandler {
     void (async () => {
       for (let failures = 0; reload === this.reloads && !this.over.signal.aborted; ++failures) {
         try {
-          const [unread, position] = await Promise.all([this.unread.load(), this.conversations.load()]);
-          const asOf = position < unread.position ? position : unread.position;
+          const [unread, conversations] = await Promise.all([this.unread.load(), this.conversations.load()]);
+          const asOf = earlier(unread.position, conversations.position);
           if (reload !== this.reloads || this.over.signal.aborted) return;
           if (asOf >= notBefore && this.feed.hasAllSince(asOf)) {
             this.feed.startAt(asOf, unread.clusterId);
             for (const timeline of this.timelines) void timeline.refresh();
+            if (!unread.isWhole) this.refreshLater('unread');
+            if (!conversations.isWhole) this.refreshLater('conversations');
             return;
           }
         } catch (error) {
@@ -173,8 +175,8 @@ export class SignedIn implements FeedHandler {
 
   // An answer that failed, or that lacks something, is asked for again.
   private async look(list: List): Promise<void> {
-    const reading = list === 'unread' ? this.unread.load().then(({ position }) => position) : this.conversations.load();
-    const isWhole = await reading.then((position) => this.feed.hasAllSince(position), () => false);
+    const reading: Promise<Read> = list === 'unread' ? this.unread.load() : this.conversations.load();
+    const isWhole = await reading.then((read) => read.isWhole, () => false);
     if (!isWhole) this.refreshLater(list);
   }
 

@@ -61,7 +61,7 @@ export class ConversationTimeline implements Timeline {
   private readonly hasOlderPages = signal(false);
   private olderToken = '';
   private loads = 0;
-  private asOf: bigint | undefined; // of the answer that is shown
+  private asOf: bigint | undefined; // of what is shown: an answer, and the events after it
   private isBehind = false; // it lacks something that no event will bring
   private isCatchingUp = false;
   private readonly over = new AbortController();
@@ -265,7 +265,9 @@ export class ConversationTimeline implements Timeline {
     });
   }
 
-  private replace(messages: readonly Message[], olderToken: string, asOf: bigint): void {
+  private replace(answer: readonly Message[], olderToken: string, asOf: bigint): void {
+    const messages = [...answer, ...this.newerThan(answer, asOf)];
+    this.asOf = asOf;
     batch(() => {
       const topId = this.loaded.peek()[this.first.peek()]?.id;
       const wasAtEnd = !this.hasNewer.peek();
@@ -283,9 +285,15 @@ export class ConversationTimeline implements Timeline {
       this.last.value = last;
       for (const event of this.world.feed.since(asOf)) this.apply(event);
     });
-    this.asOf = asOf;
     this.isBehind = false;
     this.noteAsOf(asOf);
+  }
+
+  // One's own that was committed a moment ago: its event may be still to come.
+  private newerThan(answer: readonly Message[], asOf: bigint): readonly Message[] {
+    if (this.asOf === undefined || asOf < this.asOf) return [];
+    const newest = answer.at(-1)?.id ?? 0n;
+    return this.loaded.peek().filter((message) => message.id > asOf && message.id > newest);
   }
 
   private noteFirstUnread(): void {
@@ -327,6 +335,12 @@ export class ConversationTimeline implements Timeline {
   // ---- events ----
 
   apply(event: WatchResponse): void {
+    this.lay(event);
+    // No event is missing between: with it everything up to here is there, and an older answer would roll it back.
+    if (this.asOf !== undefined && event.position > this.asOf && this.world.feed.hasAllSince(this.asOf)) this.asOf = event.position;
+  }
+
+  private lay(event: WatchResponse): void {
     switch (event.event.case) {
       case 'message':
         this.take(event.event.value);
