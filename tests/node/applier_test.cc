@@ -24,7 +24,7 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-constexpr std::int64_t kToday_unix_ms = 1'790'000'000'000;
+constexpr std::int64_t kTodayUnix_ms = 1'790'000'000'000;
 
 using WriteAnswer = std::optional<base::Result<chat::CommandResult>>;
 using ReadAnswer = std::optional<std::string>;  // the reason why there is none
@@ -101,12 +101,12 @@ class ApplierTest : public ::testing::Test {
 
   void append(const chat::Command& command) {
     outlet_.log.push_back({base::Position(outlet_.log.size() + 1), raft::Term(1), raft::EntryKind::command,
-                           make_stamped_entry({.cluster_time_ms = 1'000, .wall_unix_ms = kToday_unix_ms},
+                           make_stamped_entry({.cluster_time_ms = 1'000, .wall_unix_ms = kTodayUnix_ms},
                                               chat::encode(command))});
   }
   [[nodiscard]] chat::RequestKey request() {
     ++requests_;
-    return {.id = base::make_request_id(kToday_unix_ms, {0, 0, 0, 0, 0, 0, 0, 0, 0, requests_}),
+    return {.id = base::make_request_id(kTodayUnix_ms, {0, 0, 0, 0, 0, 0, 0, 0, 0, requests_}),
             .content_digest = requests_};
   }
 
