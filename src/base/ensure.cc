@@ -15,12 +15,12 @@ namespace {
 constexpr int kPatience_ms = 500;  // with whoever reads stderr
 
 // Ends the process where somebody else fills a shared pipe between poll and write, which then hangs.
-void abort_in_a_second() {
+void abort_in_a_while() {
   sigevent event{};
   event.sigev_notify = SIGEV_SIGNAL;
   event.sigev_signo = SIGABRT;
   itimerspec once{};
-  once.it_value.tv_sec = 1;
+  once.it_value.tv_sec = 5;
   timer_t timer{};
   if (::timer_create(CLOCK_MONOTONIC, &event, &timer) == 0) {
     ::timer_settime(timer, 0, &once, nullptr);
@@ -46,7 +46,7 @@ void print_last_words(std::string_view text) {
 }  // namespace
 
 void stop_process(std::string_view reason, std::source_location where) {
-  abort_in_a_second();
+  abort_in_a_while();
   print_last_words("parley: stopped, a broken invariant: " + std::string(reason) + " (" + where.file_name() +
                    ":" + std::to_string(where.line()) + ")\n");
   std::abort();

@@ -134,6 +134,7 @@ bool WatchHub::turn() {
       return stopping_ || !arrived_.empty() || !checked_.empty() || !pages_.empty() ||
              (watch_count_ > 0 && ring_.end() > delivered_);
     });
+    as_of_ = world_.as_of();
     is_stopping = stopping_;
     arrived = std::exchange(arrived_, {});
     checked = std::exchange(checked_, {});
@@ -326,14 +327,13 @@ bool WatchHub::heartbeat(Watch& watch) {
   }
   const base::Position position =
       watch.stage == WatchStage::live ? std::max(watch.cursor, delivered_) : watch.cursor;
-  AsOf as_of = world_.as_of();
-  as_of.position = std::min(position, delivered_);
+  as_of_.position = delivered_;
   watch.has_begun = true;
   bool has_room = true;
   {
     const std::scoped_lock lock(watch.calls);
     if (!watch.is_closed) {
-      has_room = watch.sink->on_heartbeat(position, as_of, world_.is_writable());
+      has_room = watch.sink->on_heartbeat(position, as_of_, world_.is_writable());
     }
   }
   if (!has_room) {

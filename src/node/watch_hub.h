@@ -138,6 +138,7 @@ class WatchHub {
   std::vector<WatchPtr> catching_up_;  // checked; the ring has what they miss
   std::vector<WatchPtr> stuck_;  // the readable state is older than the ring: asked again at the next beat
   base::Position delivered_;     // live watches have everything up to here
+  AsOf as_of_;                   // from before that: its age is no younger than delivered_
   bool has_ended_ = false;       // some watch has, since the last sweep
   std::chrono::steady_clock::time_point next_heartbeat_;
 

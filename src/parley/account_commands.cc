@@ -236,6 +236,9 @@ ExitCode list_users(Session& session, const UsersOptions& options) {
         print_age(page->as_of(), session.json());
       }
     });
+    if (session.interrupted_by() != 0) {
+      return ExitCode::unavailable;
+    }
     progress.set(fmt::format("listing accounts: {}", shown));
     request.set_page_token(page->next_page_token());
   } while (!request.page_token().empty() && (options.limit == 0 || shown < options.limit));

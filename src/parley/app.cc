@@ -110,8 +110,7 @@ std::string usage_trouble(const CLI::App* app, const CLI::Error& error, bool as_
 // Whoever interrupts a command that changed nothing expects it to die of that, and a shell's loop with it.
 ExitCode end(const Session& session, ExitCode code) {
   if (code == ExitCode::unavailable && session.interrupted_by() != 0) {
-    std::signal(session.interrupted_by(), SIG_DFL);
-    std::raise(session.interrupted_by());
+    die_of(session.interrupted_by());
   }
   if (std::ferror(stdout) == 0) {
     return code;

@@ -248,6 +248,9 @@ ExitCode chat(Session& session, const std::string& name) {
   if (!peer) {
     return session.fail(peer.error());
   }
+  if (session.interrupted_by() != 0) {
+    return ExitCode::unavailable;
+  }
   Chat open(session, {.own_id = session.profile().account_id,
                       .peer_id = peer->account().id(),
                       .peer = peer->account().name()});

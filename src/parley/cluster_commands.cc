@@ -26,7 +26,11 @@ ExitCode status(Session& session) {
     first = *answer;
     if (!session.json()) {
       progress.set("asking the other nodes");
-      views = ask_all_nodes(first, session.client_options(), kLongestAnswer);
+      views = ask_all_nodes(first, session.client_options(), kLongestAnswer,
+                            progress.interruption().stop_token());
+    }
+    if (session.interrupted_by() != 0) {
+      return ExitCode::unavailable;
     }
   }
   if (session.json()) {

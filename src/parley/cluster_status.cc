@@ -80,7 +80,7 @@ const v1::GetStatusResponse* leader_among(const NodeViews& views) {
 }  // namespace
 
 NodeViews ask_all_nodes(const v1::GetStatusResponse& first, const client::ClientOptions& options,
-                        std::chrono::milliseconds longest) {
+                        std::chrono::milliseconds longest, const std::stop_token& stop) {
   std::set<std::string> asked;
   std::vector<base::Address> addresses;
   const auto add = [&](const base::Address& address) {
@@ -107,7 +107,8 @@ NodeViews ask_all_nodes(const v1::GetStatusResponse& first, const client::Client
         one.timeout = std::min(options.timeout, longest);
         one.connect_timeout = one.timeout;
         client::Client client(std::move(one));
-        const auto status = client.get_status({}, {.nobody_after = std::chrono::milliseconds(0)});
+        const auto status =
+            client.get_status({}, {.stop = stop, .nobody_after = std::chrono::milliseconds(0)});
         if (status && status->cluster_id() == first.cluster_id()) {
           const std::scoped_lock lock(mutex);
           views.emplace(status->node_id(), *status);

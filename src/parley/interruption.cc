@@ -7,6 +7,15 @@
 
 namespace parley::cli {
 
+void die_of(int signal) {
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, signal);
+  std::signal(signal, SIG_DFL);
+  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  std::raise(signal);
+}
+
 Interruption::Interruption() : signal_(std::make_shared<std::atomic<int>>(0)) {
   thread_ = std::thread([this] {
     std::array<pollfd, 2> files = {pollfd{.fd = signals_.file(), .events = POLLIN, .revents = 0},
@@ -26,11 +35,14 @@ Interruption::~Interruption() {
 
 void Interruption::take_all() {
   while (const auto signal = signals_.take()) {
-    if (*signal != SIGWINCH) {
-      int none = 0;
-      signal_->compare_exchange_strong(none, *signal);
-      stop_.request_stop();
+    if (*signal == SIGWINCH) {
+      continue;
     }
+    int none = 0;
+    if (!signal_->compare_exchange_strong(none, *signal) || ends_at_once_) {
+      die_of(*signal);
+    }
+    stop_.request_stop();
   }
 }
 

@@ -13,6 +13,9 @@
 
 namespace parley::cli {
 
+// Ends the process as the signal does that nobody asked for.
+void die_of(int signal);
+
 class Interruption {
  public:
   // The first signal that came, 0: none. Outlives the Interruption.
@@ -26,6 +29,9 @@ class Interruption {
   // Stops at the first signal.
   [[nodiscard]] std::stop_token stop_token() const { return stop_.get_token(); }
   [[nodiscard]] Signal signal() const { return signal_; }
+  // While this is so, a signal ends the process as if nobody had asked for it: there is nothing to tell. So
+  // does a second signal at any time.
+  void ends_at_once(bool ends) { ends_at_once_ = ends; }
 
  private:
   void take_all();
@@ -34,6 +40,7 @@ class Interruption {
   Mailbox end_;
   std::stop_source stop_;
   std::shared_ptr<std::atomic<int>> signal_;
+  std::atomic<bool> ends_at_once_ = false;
   std::thread thread_;
 };
 

@@ -122,6 +122,9 @@ ExitCode list_messages(Session& session, const ListOptions& options) {
         print_age(page->as_of(), session.json());
       }
     });
+    if (session.interrupted_by() != 0) {
+      return ExitCode::unavailable;
+    }
     progress.set(fmt::format("listing messages: {}", count));
     request.set_page_token(page->next_page_token());
   } while (!request.page_token().empty() && (options.limit == 0 || count < options.limit));

@@ -124,6 +124,9 @@ ExitCode open_page(Session& session, const OpenOptions& options) {
   }
   if (candidates.empty()) {
     candidates = pages_of_cluster(session);
+    if (session.interrupted_by() != 0) {
+      return ExitCode::unavailable;
+    }
   }
   const auto limit = std::min(session.timeout(), kProbePatience);
   auto found = find_page(candidates, limit);

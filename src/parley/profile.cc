@@ -99,8 +99,11 @@ ProfileStore::ProfileStore(std::filesystem::path folder, const std::string& name
 std::expected<Profile, std::string> ProfileStore::load() const {
   std::error_code error;
   const auto status = std::filesystem::status(file_, error);
-  if (!std::filesystem::exists(status)) {
+  if (status.type() == std::filesystem::file_type::not_found) {
     return Profile{};
+  }
+  if (error) {
+    return std::unexpected(file_.string() + ": " + error.message());
   }
   if (!std::filesystem::is_regular_file(status)) {
     return std::unexpected(file_.string() + (std::filesystem::is_directory(status)

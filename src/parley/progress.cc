@@ -31,6 +31,7 @@ void Progress::end() {
     thread_.join();
   }
   clear();
+  interruption_.reset();
 }
 
 void Progress::set(std::string what) {
@@ -48,7 +49,9 @@ void Progress::say(const std::string& line) {
 void Progress::above(const std::function<void()>& print) {
   const std::scoped_lock lock(mutex_);
   clear();
+  interruption_->ends_at_once(true);
   print();
+  interruption_->ends_at_once(false);
 }
 
 void Progress::draw(long seconds) {

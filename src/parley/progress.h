@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -24,17 +25,17 @@ class Progress {
   void set(std::string what);
   // Prints a line of trouble to stderr, above the progress line.
   void say(const std::string& line);
-  // `print` prints above the progress line too.
+  // `print` prints above the progress line too, and is no part of what is told when it is interrupted.
   void above(const std::function<void()>& print);
-  [[nodiscard]] const Interruption& interruption() const { return interruption_; }
-  // Takes the line away for good: what comes next is the result.
+  [[nodiscard]] const Interruption& interruption() const { return *interruption_; }
+  // Takes the line away for good, and signals are as before: what comes next is the result.
   void end();
 
  private:
   void draw(long seconds);
   void clear();
 
-  Interruption interruption_;  // before any thread
+  std::optional<Interruption> interruption_{std::in_place};  // before any thread; until end()
   const bool on_terminal_;
   std::mutex mutex_;
   std::string what_;

@@ -12,7 +12,13 @@ sigset_t our_signals() {
   sigset_t set;
   ::sigemptyset(&set);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGWINCH}) {
-    ::sigaddset(&set, signal);
+    // What nohup or a shell has made this program ignore stays ignored: blocked, it would be kept for the
+    // file.
+    struct sigaction now{};
+    ::sigaction(signal, nullptr, &now);
+    if (now.sa_handler != SIG_IGN) {
+      ::sigaddset(&set, signal);
+    }
   }
   return set;
 }

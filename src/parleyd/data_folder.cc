@@ -1,5 +1,6 @@
 #include "parleyd/data_folder.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -13,7 +14,9 @@ namespace {
 namespace fs = std::filesystem;
 
 bool is_in_data_folder(const std::string& name) { return name == "log" || name.starts_with("state.db"); }
-bool is_in_log(const std::string& name) { return wal::parse_segment_file_name(name).has_value(); }
+bool is_in_log(const std::string& name) {
+  return name == "lock" || wal::parse_segment_file_name(name).has_value();  // the lock was a file once
+}
 
 // What `folder` holds; the error names the first that is not a node's.
 std::expected<std::vector<fs::path>, std::string> list(
@@ -59,6 +62,8 @@ std::expected<void, std::string> empty_data_folder(wal::FileSystem& files, const
     }
     // The folder of the log stays: it is what is locked.
     std::erase(*entries, log);
+    // The oldest first: what a power failure leaves has no beginning, and is no shorter log.
+    std::ranges::sort(*segments);
     entries->insert(entries->begin(), segments->begin(), segments->end());
   }
   for (const auto& entry : *entries) {

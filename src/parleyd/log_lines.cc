@@ -14,7 +14,7 @@
 namespace parley::parleyd {
 namespace {
 
-constexpr auto kLastLinesLimit = std::chrono::milliseconds(1'000);
+constexpr auto kLastLinesLimit = std::chrono::milliseconds(2'000);
 constexpr std::string_view kLoggerName = "parleyd";
 
 std::unique_ptr<spdlog::formatter> make_formatter() {

@@ -16,7 +16,7 @@ namespace parley::parleyd {
 class LogLines {
  public:
   LogLines();
-  // Waits at most a second for lines that nobody has taken yet.
+  // Waits at most two seconds for lines that nobody has taken yet.
   ~LogLines();
   LogLines(const LogLines&) = delete;
   LogLines& operator=(const LogLines&) = delete;
@@ -27,7 +27,8 @@ class LogLines {
 
 [[nodiscard]] std::shared_ptr<LogWriter> make_log_writer(int file);
 
-// Nobody who logs waits; but for who logs a critical line, after which the process stops: at most a second.
+// Nobody who logs waits; but for who logs a critical line, after which the process stops: at most two
+// seconds.
 [[nodiscard]] std::shared_ptr<spdlog::logger> make_logger(std::shared_ptr<LogWriter> writer);
 
 }  // namespace parley::parleyd

@@ -59,8 +59,8 @@ void Fitness::decide(Core& core) {
 }
 
 // Whoever was asked and does not lead an election timeout later may be ill itself: then it is another's turn.
-// While one of them lacks entries this node stays, since nobody else may be there to bring them. Those that
-// have all, and were asked in vain, are left to elect as they can.
+// While one of them catches up this node stays, since nobody else may be there to bring it what it lacks.
+// Otherwise they are left to elect as they can.
 void Fitness::hand_over(Core& core) {
   const Status status = core.status();
   const std::vector<PeerStatus> voters = voters_in_touch(status);
@@ -71,14 +71,22 @@ void Fitness::hand_over(Core& core) {
   if (next.empty()) {
     asked_.clear();
     next = voters;
-    if (std::ranges::all_of(voters, [&](const PeerStatus& peer) { return peer.match == status.last; })) {
+    if (std::ranges::none_of(voters, [this](const PeerStatus& peer) { return has_caught_up(peer); })) {
       core.step_down();
       return;
     }
   }
+  if (asked_.empty()) {
+    at_first_question_ = voters;
+  }
   const Member best = std::ranges::max_element(next, {}, &PeerStatus::match)->member;
   asked_.push_back(best);
   core.transfer_leadership(best);
+}
+
+bool Fitness::has_caught_up(const PeerStatus& peer) const {
+  const auto before = std::ranges::find(at_first_question_, peer.member, &PeerStatus::member);
+  return before == at_first_question_.end() || before->match < peer.match;
 }
 
 }  // namespace parley::raft

@@ -39,6 +39,8 @@ class Fitness {
   };
 
   void hand_over(Core& core);
+  // A little further than when the first of them was asked.
+  [[nodiscard]] bool has_caught_up(const PeerStatus& peer) const;
 
   std::uint64_t ticks_ = 0;
   std::deque<Batch> on_the_way_;  // oldest first
@@ -47,6 +49,7 @@ class Fitness {
   bool may_campaign_ = true;            // what the core was told last
   std::vector<Member> asked_;           // to lead, because this node does and must not
   std::uint64_t asked_since_tick_ = 0;  // the last of them
+  std::vector<PeerStatus> at_first_question_;
 };
 
 }  // namespace parley::raft

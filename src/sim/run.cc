@@ -54,6 +54,7 @@ class Simulation {
   Failover replace_the_leader(const std::function<void(Node& leader)>& harm);
   bool leader_survives_starved_follower(Duration starved);
   bool last_follower_takes_over();
+  std::optional<Duration> leader_among_the_ill_stays();
 
  private:
   [[nodiscard]] Node& node(raft::NodeId id) { return *nodes_.at(id.value() - 1); }
@@ -256,6 +257,33 @@ bool Simulation::last_follower_takes_over() {
                    scheduler_.now() + kCoreMustWriteWithin);
 }
 
+std::optional<Duration> Simulation::leader_among_the_ill_stays() {
+  Node* const leader = settle();
+  if (leader == nullptr) {
+    return std::nullopt;
+  }
+  clients_->start();
+  run_until([] { return false; }, scheduler_.now() + Duration(100'000));
+  bool is_first = true;
+  for (const auto& each : nodes_) {
+    if (each.get() == leader) {
+      continue;
+    }
+    if (std::exchange(is_first, false)) {
+      each->can_apply(false);
+    } else {
+      each->stall_disk(Duration(3'000'000));
+    }
+  }
+  run_until([] { return false; }, scheduler_.now() + Duration(50'000));
+  const Time since = scheduler_.now();
+  leader->can_apply(false);
+  if (!run_until([&] { return !leader->leads(); }, since + kCoreMustWriteWithin)) {
+    return std::nullopt;
+  }
+  return scheduler_.now() - since;
+}
+
 void Simulation::safety_phase() {
   while (scheduler_.events_run() < options_.steps && !checkers_.violation() && scheduler_.run_next()) {
   }
@@ -415,6 +443,10 @@ bool last_follower_takes_over(std::uint64_t seed) {
   scenario.flow.max_append_entries = 2;
   scenario.flow.max_inflight_appends = 2;
   return Simulation(Options{.seed = seed, .voters = 3}, scenario).last_follower_takes_over();
+}
+
+std::optional<Duration> leader_among_the_ill_stays(std::uint64_t seed) {
+  return Simulation(Options{.seed = seed, .voters = 3}, calm_scenario()).leader_among_the_ill_stays();
 }
 
 bool leader_survives_starved_follower(std::uint64_t seed, std::size_t voters, Duration starved) {

@@ -45,6 +45,9 @@ enum class Illness : std::uint8_t { disk_hangs, state_unwritable };
 // Of three nodes one is a long way behind when the second dies and the leader's state cannot be written any
 // more: only the leader can bring it up. True: it leads in the end.
 [[nodiscard]] bool last_follower_takes_over(std::uint64_t seed);
+// The state of the leader and of one follower cannot be written, and the disk of the other hangs for three
+// seconds: nobody can lead. How long the leader keeps up the appearance; nothing: until the end.
+[[nodiscard]] std::optional<Duration> leader_among_the_ill_stays(std::uint64_t seed);
 // A follower gets no time for so long. True: the leader still leads, in the same term.
 [[nodiscard]] bool leader_survives_starved_follower(std::uint64_t seed, std::size_t voters, Duration starved);
 

@@ -29,7 +29,8 @@ class DataFolder : public ::testing::Test {
 constexpr const char* kSegment = "log/00000000000000000001.log";
 
 TEST_F(DataFolder, IsEmptiedOfWhatANodeKeeps) {
-  for (const char* name : {kSegment, "state.db", "state.db-wal", "state.db-shm", "state.db.of-lost-log-1"}) {
+  for (const char* name :
+       {kSegment, "log/lock", "state.db", "state.db-wal", "state.db-shm", "state.db.of-lost-log-1"}) {
     put(name);
   }
   ASSERT_TRUE(empty());

@@ -460,7 +460,7 @@ class HastyPeer : public grpc::CallbackGenericService {
 
 TEST(PeerTransport, WhoAnswersAndClosesAtOnceIsLostAndLeftAlone) {
   const HastyPeer hasty(member(2));
-  Peer a(member(1), 0, {.min_backoff = 1h, .max_backoff = 1h, .settled_after = 1h});
+  Peer a(member(1), 0, {.handshake_timeout = 60s, .min_backoff = 1h, .max_backoff = 1h, .settled_after = 1h});
   a.dial(2, {hasty.address()});
   ASSERT_TRUE(wait_until([&] {
     const std::scoped_lock lock(a.witness.mutex);
@@ -476,7 +476,8 @@ TEST(PeerTransport, WhoAnswersAndClosesAtOnceIsLostAndLeftAlone) {
 
 TEST(PeerTransport, WhoAnswersAndClosesAgainAndAgainIsDialledEverMoreSeldom) {
   const HastyPeer hasty(member(2));
-  Peer a(member(1), 0, {.min_backoff = 20ms, .max_backoff = 1h, .settled_after = 1h});
+  Peer a(member(1), 0,
+         {.handshake_timeout = 60s, .min_backoff = 20ms, .max_backoff = 1h, .settled_after = 1h});
   a.dial(2, {hasty.address()});
   const auto has_lost = [&](std::size_t times) {
     return wait_until([&] {

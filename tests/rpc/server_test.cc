@@ -724,15 +724,19 @@ class HurriedReflection : public RpcServer {
 TEST_F(HurriedReflection, WhoDoesNotReadIsGivenUpAfterAWhile) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);  // or the window grows by itself
-  ReflectionTalk deaf(grpc::CreateCustomChannel(target(), grpc::InsecureChannelCredentials(), arguments));
-  ASSERT_TRUE(deaf.ask(reflection_request(7, "*"))) << "it has the one place";
+  // Once more where the machine stood still for so long that this one was given up, too.
+  std::optional<ReflectionTalk> deaf;
+  ASSERT_TRUE(wait_until([&] {
+    deaf.emplace(grpc::CreateCustomChannel(target(), grpc::InsecureChannelCredentials(), arguments));
+    return deaf->ask(reflection_request(7, "*")).has_value();
+  })) << "it has the one place";
   for (int i = 0; i < 200; ++i) {  // the answers are far more than the window
-    (void)deaf.say(reflection_request(4, "parley.v1.MessageService"));
+    (void)deaf->say(reflection_request(4, "parley.v1.MessageService"));
   }
   EXPECT_TRUE(wait_until([&] { return ReflectionTalk(channel_).end().ok(); }));
-  while (deaf.read()) {
+  while (deaf->read()) {
   }
-  EXPECT_FALSE(deaf.end().ok());
+  EXPECT_FALSE(deaf->end().ok());
 }
 
 // The time is each answer's, not the stream's. (Once more where the machine stood still for so long.)

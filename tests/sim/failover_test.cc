@@ -85,6 +85,16 @@ TEST(Failover, a_leader_that_is_ill_stays_until_the_last_follower_has_everything
   }
 }
 
+// Two rounds of two election timeouts: whoever waits for it is told that there is no leader, and does not
+// wait for ever.
+TEST(Failover, a_leader_that_is_ill_does_not_wait_for_who_makes_no_progress) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const auto stayed = leader_among_the_ill_stays(seed);
+    ASSERT_TRUE(stayed) << "seed " << seed;
+    EXPECT_LT(*stayed, Duration(700'000)) << "seed " << seed;
+  }
+}
+
 TEST(Failover, node_starved_for_a_second_deposes_nobody) {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     EXPECT_TRUE(leader_survives_starved_follower(seed, 3, Duration(1'000'000))) << "seed " << seed;
