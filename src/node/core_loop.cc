@@ -184,7 +184,6 @@ void CoreLoop::on_raft(const raft::Member& from, const RaftMessage& message) {
     return;
   }
   if (const auto* append = std::get_if<raft::AppendRequest>(&message.message.body)) {
-    note_stamps(append->entries);
     // A node without state that is named by the cluster may get entry 1 as any other.
     if (!founding_ && !append->entries.empty() && append->entries.front().kind == raft::EntryKind::founding) {
       auto founding = raft::decode_founding(append->entries.front().data.view());
@@ -403,7 +402,8 @@ void CoreLoop::send(raft::Message message) {
   [[maybe_unused]] const bool sent = ports_.send(to, std::move(out));
 }
 
-// What this node has proposed counts once it is in the log: a stamp that was refused has kept no time.
+// A stamp counts once its entry is in the log: one that was refused, here or of a stale leader, has kept no
+// time.
 bool CoreLoop::store(raft::StorageBatch& batch) {
   note_stamps(batch.entries);
   return ports_.store(batch);
