@@ -71,7 +71,7 @@ void Fitness::hand_over(Core& core) {
   if (next.empty()) {
     asked_.clear();
     next = voters;
-    if (std::ranges::none_of(voters, [this](const PeerStatus& peer) { return has_caught_up(peer); })) {
+    if (std::ranges::none_of(voters, [this](const PeerStatus& peer) { return has_advanced(peer); })) {
       core.step_down();
       return;
     }
@@ -84,7 +84,7 @@ void Fitness::hand_over(Core& core) {
   core.transfer_leadership(best);
 }
 
-bool Fitness::has_caught_up(const PeerStatus& peer) const {
+bool Fitness::has_advanced(const PeerStatus& peer) const {
   const auto before = std::ranges::find(at_first_question_, peer.member, &PeerStatus::member);
   return before == at_first_question_.end() || before->match < peer.match;
 }

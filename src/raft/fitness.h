@@ -40,7 +40,7 @@ class Fitness {
 
   void hand_over(Core& core);
   // A little further than when the first of them was asked.
-  [[nodiscard]] bool has_caught_up(const PeerStatus& peer) const;
+  [[nodiscard]] bool has_advanced(const PeerStatus& peer) const;
 
   std::uint64_t ticks_ = 0;
   std::deque<Batch> on_the_way_;  // oldest first

@@ -308,7 +308,7 @@ void Nemesis::stall_disk(Fault fault) {
   Node& node = at != nullptr ? *at : any();
   count(fault);
   const Duration longest = rng_.chance(10) ? Duration(5'000'000) : world_.scenario.trouble_max;
-  node.disk().stall(world_.scheduler.now() + rng_.between(Duration(1'000), longest));
+  node.stall_disk(rng_.between(Duration(1'000), longest));
 }
 
 void Nemesis::stall_apply(Fault fault) {
