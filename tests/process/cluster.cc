@@ -174,7 +174,7 @@ void Cluster::stop_all(int signal) {
   }
 }
 
-void Cluster::freeze(int node) { processes_[index(node)]->send_signal(SIGSTOP); }
+void Cluster::freeze(int node) { processes_[index(node)]->freeze(); }
 void Cluster::thaw(int node) { processes_[index(node)]->send_signal(SIGCONT); }
 
 void Cluster::wipe(int node) {

@@ -53,6 +53,14 @@ Process::~Process() {
 
 void Process::send_signal(int signal) const { ::kill(pid_, signal); }
 
+void Process::freeze() const {
+  send_signal(SIGSTOP);
+  siginfo_t stopped{};
+  while (::waitid(P_PID, static_cast<id_t>(pid_), &stopped, WSTOPPED | WEXITED | WNOWAIT) != 0 &&
+         errno == EINTR) {
+  }
+}
+
 bool Process::is_running() {
   if (!ended_) {
     ended_ = ::waitpid(pid_, &status_, WNOHANG) == pid_;

@@ -20,6 +20,9 @@ class Process {
   Process& operator=(const Process&) = delete;
 
   void send_signal(int signal) const;
+  // SIGSTOP. Returns when every thread of it has stopped (or it has ended): kill() alone only puts the signal
+  // in the queue, and on a busy machine the threads run on until one of them is scheduled to take it.
+  void freeze() const;
   // False: it still runs after `limit`.
   [[nodiscard]] bool wait_for_end(std::chrono::milliseconds limit);
   [[nodiscard]] bool is_running();

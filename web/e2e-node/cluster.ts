@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { freeze } from './freeze';
+
 const program = process.env['PARLEYD'] ?? fileURLToPath(new URL('../../build/release/parleyd', import.meta.url));
 const running = new Set<ChildProcess>();
 process.once('exit', () => { for (const child of running) child.kill('SIGKILL'); });
@@ -52,9 +54,10 @@ export class RealNode {
     await gone;
   }
 
-  freeze(): void {
-    this.child?.kill('SIGSTOP');
+  // As a machine that hangs does. Waits until it has stopped.
+  async freeze(): Promise<void> {
     this.isFrozen = true;
+    await freeze(this.child);
   }
 
   thaw(): void {

@@ -225,8 +225,8 @@ describe('deadlines', () => {
   test.each(Object.keys(kinds) as (keyof typeof kinds)[])('%s: a write that nobody can commit ends at its deadline', async (kind) => {
     const alice = await signUp(kind);
     const request = { recipient: alice.name, body: 'hello', requestId: ids.make() };
-    for (const node of cluster.nodes.slice(1)) node.freeze();
     try {
+      for (const node of cluster.nodes.slice(1)) await node.freeze();
       const failed = await errorOf(alice.messages.sendMessage(request, { timeoutMs: 400 }));
       expect(failed.code).toBe(Code.DeadlineExceeded);
       // What the node itself says when its own clock has run out, to a client that waits longer than it asked for.

@@ -103,7 +103,7 @@ test('a frozen node: sends and events go on through another', async () => {
   const [a, b] = [await alice.open('bob'), await bob.open('alice')];
   a.send('before');
   await until(() => bodies(b).length === 1);
-  cluster.node(2).freeze();
+  await cluster.node(2).freeze();
   a.send('one');
   a.send('two');
   await until(() => bodies(b).join() === 'before,one,two' && allCommitted(a), 'messages past the frozen node', kLong_ms);

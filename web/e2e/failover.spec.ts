@@ -91,7 +91,7 @@ test('the page\'s node freezes: the page moves on', async ({ open, person, clust
   const bens = await open({ as: ben, node: await cluster.follower([own]) });
   await anns.open(ben.name);
   await bens.open(ann.name);
-  cluster.freeze(own);
+  await cluster.freeze(own);
   await bens.send('can you hear me?');
   await expect(anns.message('can you hear me?')).toHaveCount(1);
   await anns.send('yes');

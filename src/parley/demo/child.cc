@@ -95,6 +95,17 @@ void Child::send(int signal) const {
   }
 }
 
+void Child::freeze() const {
+  if (id_ <= 0 || status_) {
+    return;
+  }
+  send(SIGSTOP);
+  siginfo_t stopped{};
+  while (::waitid(P_PID, static_cast<id_t>(id_), &stopped, WSTOPPED | WEXITED | WNOWAIT) != 0 &&
+         errno == EINTR) {
+  }
+}
+
 std::optional<int> Child::ended() {
   int status = 0;
   if (!status_ && id_ > 0 && ::waitpid(id_, &status, WNOHANG) == id_) {

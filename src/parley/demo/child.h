@@ -24,6 +24,9 @@ class Child {
   ~Child();  // SIGKILL, if it still runs, and waits for its end
 
   void send(int signal) const;
+  // SIGSTOP, and waits until every thread of it has stopped, or it has ended: kill() alone only queues the
+  // signal.
+  void freeze() const;
   // Nothing while it runs; then its wait status. Does not wait.
   [[nodiscard]] std::optional<int> ended();
   // Waits for the end.

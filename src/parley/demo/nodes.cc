@@ -169,7 +169,7 @@ void Nodes::kill(int node) {
 
 void Nodes::freeze(int node) {
   if (is_up(node)) {
-    at(node).child->send(SIGSTOP);
+    at(node).child->freeze();
     at(node).condition = Condition::frozen;
   }
 }

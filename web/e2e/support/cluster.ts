@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { freeze } from '../../e2e-node/freeze';
 import type { GetStatusResponse } from '../../src/gen/parley/v1/api_pb';
 import { Api } from './api';
 import { LossyProxy } from './lossy_proxy';
@@ -138,11 +139,11 @@ export class Cluster {
     await this.end(id, 'SIGTERM');
   }
 
-  freeze(id: number): void {
+  async freeze(id: number): Promise<void> {
     this.wasFaulty = true;
     const node = this.node(id);
     node.frozen = true;
-    node.process?.kill('SIGSTOP');
+    await freeze(node.process);
   }
 
   thaw(id: number): void {
