@@ -348,7 +348,11 @@ void WatchHub::beat() {
   next_heartbeat_ = std::chrono::steady_clock::now() + limits_.heartbeat;
   leave_gone();
   for (const auto& [account, watch] : watches_) {
-    heartbeat(*watch);
+    // Who comes with another cluster's position hears of no position of ours before the resync: cut off in
+    // between, it would come again as one of ours, with a position of theirs.
+    if (!watch->is_foreign) {
+      heartbeat(*watch);
+    }
   }
   for (const WatchPtr& watch : std::exchange(stuck_, {})) {
     if (watch->stage == WatchStage::replaying) {
