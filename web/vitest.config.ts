@@ -7,6 +7,6 @@ export default defineConfig({
     include: ['test/**/*.test.ts', 'test/**/*.test.tsx'],
     exclude: ['test/look/**'],
     environment: 'node',
-    testTimeout: 20_000,
+    testTimeout: 120_000,
   },
 });

@@ -26,6 +26,8 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kFirstPause{50};
 constexpr milliseconds kMostPause{500};
+// A shorter one is not answered in time, and would only make a refusal an unknown outcome.
+constexpr milliseconds kShortestAttempt{100};
 
 std::size_t first_server(const ClientOptions& options) {
   return options.first_server ? *options.first_server : std::random_device{}();
@@ -233,7 +235,7 @@ bool Client::Impl::may_go_on(const Attempts& attempts, const CallOptions& call,
   }
   pause = std::max(pause, milliseconds(error.retry_after_ms));
   const auto until = steady_clock::now() + pause;
-  if (until >= attempts.deadline) {
+  if (until + kShortestAttempt >= attempts.deadline) {
     return false;
   }
   std::mutex mutex;

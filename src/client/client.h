@@ -28,8 +28,9 @@ struct ClientOptions {
   std::vector<base::Address> servers;         // at least one
   std::string token;                          // empty: not logged in
   std::chrono::milliseconds timeout{10'000};  // of a whole call, all attempts together
-  std::chrono::milliseconds attempt_timeout{
-      3'000};  // of the first attempt; each further one has twice as long
+  // Of the first attempt; each further one has twice as long. A node that waits for a leader, and has to give
+  // up the old one first, says so after 2.6 s: no attempt is to end just then, with its outcome unknown.
+  std::chrono::milliseconds attempt_timeout{4'000};
   std::chrono::milliseconds connect_timeout{1'000};
   std::chrono::milliseconds keepalive_interval{2'000};
   std::chrono::milliseconds keepalive_timeout{1'500};

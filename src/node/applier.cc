@@ -123,6 +123,8 @@ void Applier::apply(std::vector<ApplyItem> items) {
     if (state_ && !is_behind_ && apply_one(item)) {
       // A commit that fails takes nothing back from this entry's writer, who has its result.
       if (state_->uncommitted_entries() >= limits_.commit_entries) {
+        // Told before it can be read: what is replayed to a watch is never past the end of its session.
+        answer();
         static_cast<void>(commit());
       }
       continue;

@@ -3,8 +3,14 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/limits.h"
+
 namespace parley::node {
 namespace {
+
+// What late answers to heartbeats may move an offset by. A clock is wrong for us where ids made by right ones
+// would lie ahead of its window.
+constexpr std::int64_t kOffsetsDiffer_ms = base::kMaxRequestIdAhead_ms / 2;
 
 std::int64_t steady_ms(SteadyTime now) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
@@ -49,8 +55,10 @@ std::optional<std::int64_t> ClusterClock::median_offset_ms(SteadyTime now) const
   std::ranges::sort(offsets);
   const std::int64_t lower = offsets[(offsets.size() - 1) / 2];
   // Of two in the middle (a node of three is dead) one may be the wrong one. The lower, unless the log is
-  // further already: then that clock is behind, and ids made by right clocks would lie ahead of its window.
-  return steady_ms(now) + lower < last_in_log_.wall_unix_ms ? offsets[offsets.size() / 2] : lower;
+  // clearly further already: then that clock is behind. A little further it always is, where one offset was
+  // taken from a late answer: the upper, once taken, would be in the log and stay.
+  const bool is_behind = steady_ms(now) + lower + kOffsetsDiffer_ms < last_in_log_.wall_unix_ms;
+  return is_behind ? offsets[offsets.size() / 2] : lower;
 }
 
 chat::Stamp ClusterClock::stamp(SteadyTime now) const {

@@ -115,6 +115,8 @@ ClientOptions options_of_list(std::vector<base::Address> servers) {
   options.servers = std::move(servers);
   options.token = "of-our-cluster";
   options.timeout = seconds(600);  // longer than a test may take
+  // Attempts are counted: a slow machine makes no further ones.
+  options.connect_timeout = options.attempt_timeout = options.keepalive_interval = seconds(20);
   options.first_server = 0;
   options.skip = {.first = milliseconds(0), .most = milliseconds(0)};
   return options;

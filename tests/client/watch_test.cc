@@ -166,6 +166,7 @@ Client make_client(const std::vector<base::Address>& servers) {
   ClientOptions options;
   options.servers = servers;
   options.first_server = 0;
+  options.connect_timeout = options.keepalive_interval = seconds(60);  // a slow machine is no trouble
   return Client(std::move(options));
 }
 
@@ -247,7 +248,7 @@ TEST(Watch, ASilentNodeIsLeft) {
   const ScriptedServer second(lively.script());
   Client client = make_client({first.address(), second.address()});
   Recorder recorder;
-  const Watch watch(client, {.silence_limit = milliseconds(200)}, recorder);
+  const Watch watch(client, {.silence_limit = seconds(3)}, recorder);
   EXPECT_THAT(recorder.wait_for("event 2"), ElementsAre("connected 1", "trouble", "connected 1", "event 2"));
 }
 
@@ -270,6 +271,9 @@ TEST(Watch, MovesWhenItIsTold) {
   watch.move();
   recorder.wait_for("event 2");
 }
+
+// For nodes that say nothing while the others are asked.
+WatchStart patient() { return {.silence_limit = seconds(60)}; }
 
 TEST(Watch, ANodeThatIsCutOffIsLeftForOneThatTakesWrites) {
   Streams here({[](const v1::WatchRequest&, Writer& writer) {
@@ -304,7 +308,7 @@ TEST(Watch, ANodeThatIsCutOffIsLeftForOneThatTakesWrites) {
   Client client = make_client(
       {first.address(), testing::dead_address(), second.address(), third.address(), fourth.address()});
   Recorder recorder;
-  const Watch watch(client, {}, recorder);
+  const Watch watch(client, patient(), recorder);
   EXPECT_THAT(recorder.wait_for("event 12"),
               ElementsAre("connected 10", "event 11", "cut off", "connected 11", "event 12"));
   EXPECT_EQ(there.requests()[0].after_position(), 11U);
@@ -334,7 +338,7 @@ void stays_until(Statuses& other, v1::WatchResponse (*trouble)(std::uint64_t),
   const ScriptedServer second(script);
   Client client = make_client({first.address(), second.address()});
   Recorder recorder;
-  const Watch watch(client, {}, recorder);
+  const Watch watch(client, patient(), recorder);
   EXPECT_THAT(recorder.wait_for("event 11"), ElementsAre("connected 10", "event 11"));
   mend();
   EXPECT_THAT(recorder.wait_for("connected 12"),
@@ -365,7 +369,7 @@ TEST(Watch, ANodeThatTakesWritesAndIsFarBehindIsLeft) {
   const ScriptedServer second(script);
   Client client = make_client({first.address(), second.address()});
   Recorder recorder;
-  const Watch watch(client, {}, recorder);
+  const Watch watch(client, patient(), recorder);
   EXPECT_THAT(recorder.wait_for("event 12"),
               ElementsAre("connected 10", "event 11", "cut off", "connected 11", "event 12"));
   EXPECT_EQ(there.requests()[0].after_position(), 11U);

@@ -201,10 +201,9 @@ class Hurried : public Limits {
   Hurried() : Limits(limits()) {}
   static gateway::GatewayLimits limits() {
     gateway::GatewayLimits limits;
-    limits.header_timeout = 300ms;
-    limits.body_timeout = 300ms;
-    limits.idle_timeout = 300ms;
-    limits.max_connections = 20;
+    limits.header_timeout = 2s;
+    limits.body_timeout = 2s;
+    limits.idle_timeout = 2s;
     return limits;
   }
 };
@@ -240,7 +239,17 @@ TEST_F(Hurried, AStreamIsNotIdle) {
   EXPECT_TRUE(connection.envelope());
 }
 
-TEST_F(Hurried, TooManyConnectionsAreToldSo) {
+class Full : public Limits {
+ protected:
+  Full() : Limits(limits()) {}
+  static gateway::GatewayLimits limits() {
+    gateway::GatewayLimits limits;
+    limits.max_connections = 20;
+    return limits;
+  }
+};
+
+TEST_F(Full, TooManyConnectionsAreToldSo) {
   const User alice = api_.create("alice");
   std::vector<std::unique_ptr<HttpConnection>> watching;
   for (int i = 0; i < 20; ++i) {

@@ -198,7 +198,7 @@ class HurriedAnswers : public UnreadAnswers {
   HurriedAnswers() : UnreadAnswers(limits()) {}
   static gateway::GatewayLimits limits() {
     gateway::GatewayLimits limits;
-    limits.answer_timeout = 500ms;
+    limits.answer_timeout = 3s;
     limits.write_timeout = 10min;  // which each byte renews
     return limits;
   }

@@ -33,6 +33,7 @@ using ReadAnswer = std::optional<std::string>;  // the reason why there is none
 // the process.
 class HandOutlet final : public ApplyOutlet {
  public:
+  explicit HandOutlet(const ApplyProgress& of) : progress(of) {}
   void reply(const RemoteWriter&, chat::CommandResult) override {}
   void replied() override {}
   void give_back(std::vector<PendingWritePtr> writes, std::vector<RemoteWriter>) override {
@@ -40,6 +41,7 @@ class HandOutlet final : public ApplyOutlet {
   }
   void publish(base::Position applied, std::vector<chat::SharedEvent> events) override {
     EXPECT_GT(applied, told);
+    readable_before_told = readable_before_told || progress.committed > told.value();
     for (const chat::SharedEvent& event : events) {
       EXPECT_GT(event->position, told) << "given out twice";
       EXPECT_LE(event->position, applied);
@@ -65,6 +67,7 @@ class HandOutlet final : public ApplyOutlet {
   }
   [[nodiscard]] base::ClusterId cluster_id() const override { return cluster; }
 
+  const ApplyProgress& progress;
   base::ClusterId cluster;
   std::vector<raft::Entry> log;
   std::ptrdiff_t portion = 1'000;
@@ -72,6 +75,7 @@ class HandOutlet final : public ApplyOutlet {
   int log_reads = 0;
   std::string trouble;
   base::Position told;  // everything up to here
+  bool readable_before_told = false;
   std::vector<std::uint64_t> event_positions;
   std::vector<PendingRead> reads;
   std::vector<PendingWritePtr> given_back;
@@ -120,10 +124,10 @@ class ApplierTest : public ::testing::Test {
     }
     outlet_.told = base::Position(received);
     // Longer than soon(), so that a state that breaks there is not opened again at once.
-    const ApplyLimits limits{.commit_after = std::chrono::milliseconds(0),
-                             .reopen_after = std::chrono::seconds(10)};
-    applier_.emplace(std::move(state), "it is not there", options_, limits, base::Position(received), outlet_,
-                     progress_, freshness_);
+    limits_.commit_after = std::chrono::milliseconds(0);
+    limits_.reopen_after = std::chrono::seconds(10);
+    applier_.emplace(std::move(state), "it is not there", options_, limits_, base::Position(received),
+                     outlet_, progress_, freshness_);
   }
   void apply(std::uint64_t first, std::uint64_t last, Writer writer = {}) {
     std::vector<ApplyItem> items;
@@ -188,8 +192,9 @@ class ApplierTest : public ::testing::Test {
   FailingVfs disk_{"applier-test"};
   const std::string path_ = folder_.path() + "/state.db";
   const chat::StateOptions options_{.path = path_, .vfs = disk_.name()};
-  HandOutlet outlet_;
+  ApplyLimits limits_;
   ApplyProgress progress_;
+  HandOutlet outlet_{progress_};
   Freshness freshness_{[] { return BootTime(); }};
   std::optional<Applier> applier_;
 };
@@ -281,6 +286,17 @@ TEST_F(ApplierTest, AStateThatIsPutBackIsBehindWhatWasToldAndNothingIsToldTwice)
   std::vector<std::uint64_t> each_once(99);
   std::iota(each_once.begin(), each_once.end(), 3);
   EXPECT_EQ(outlet_.event_positions, each_once);
+}
+
+// 1. Entries fill a transaction in the middle of a batch: an end of a session, and a message to it. 2.
+// Committed before they are told, the message is replayed to a watch that has not heard of the end.
+TEST_F(ApplierTest, WhatFillsATransactionIsToldBeforeItCanBeRead) {
+  limits_.commit_entries = 8;
+  ASSERT_NO_FATAL_FAILURE(start(true, 0));
+  apply(1, 100);
+  EXPECT_EQ(progress_.committed, 96U);
+  EXPECT_EQ(outlet_.told, base::Position(100));
+  EXPECT_FALSE(outlet_.readable_before_told);
 }
 
 TEST_F(ApplierTest, AStaleReadThatComesTooLateIsNotHandedOn) {

@@ -46,6 +46,8 @@ class TestCluster {
  public:
   using Adjust = std::function<void(ReplicaOptions&)>;
 
+  // `adjust`: the options of a node at each of its starts. Before it they are as in use, but that nodes wait
+  // longer for a leader until they refuse.
   explicit TestCluster(std::uint32_t size, Adjust adjust = {});
   ~TestCluster();
   TestCluster(const TestCluster&) = delete;

@@ -74,6 +74,18 @@ TEST(ClusterClock, J16OfTwoClocksTheOneThatIsBehindTheLogIsNotTaken) {
   EXPECT_EQ(ahead.stamp(at(0)).wall_unix_ms, kToday_ms + 1000);
 }
 
+// The log is a little further than the right clock, whose last answer was under way for less long than the
+// one before.
+TEST(ClusterClock, J16AnAnswerThatCameLateDoesNotBringInTheClockThatIsAYearAhead) {
+  ClusterClock clock({});
+  clock.own_wall(kToday_ms + kYear_ms, at(0));
+  clock.voter_wall(base::NodeId(2), kToday_ms, at(0));
+  clock.became_leader(at(0));
+  clock.saw(clock.stamp(at(39)));
+  clock.voter_wall(base::NodeId(2), kToday_ms + 30, at(40));
+  EXPECT_EQ(clock.stamp(at(40)).wall_unix_ms, kToday_ms + 30);
+}
+
 TEST(ClusterClock, AFollowerSaysWhatTheLeaderSaid) {
   ClusterClock clock({});
   clock.own_wall(kToday_ms + kYear_ms, at(0));

@@ -127,6 +127,7 @@ class ReplicaTest : public ::testing::Test {
     options.peer_address = "b:1";
     options.log.segment_size_bytes = 256UL * 1024;
     options.limits.max_peer_messages = kMaxPeerMessages;
+    options.limits.no_leader_answer = std::chrono::minutes(1);  // a busy machine is no bug
     // The core thread asks for it with every tick: the one place where a test can hold that thread.
     options.wall_clock = [this] {
       core_gate_.pass();

@@ -39,7 +39,8 @@ TEST(ReplayPlan, OneScanWhereItCostsNoMoreThanEachApart) {
   EXPECT_EQ(first_of_scan(reached, floor, 0), 0U);
 }
 
-// Reads of the state, one after another on a thread of their own, as a node's reader does.
+// Reads of the state, one after another on a thread of their own, as a node's reader does. The test says when
+// they begin: what is asked before waits, however slow the machine is.
 class StateReads final : public WatchHub::World {
  public:
   explicit StateReads(chat::testing::World& world)
@@ -52,8 +53,13 @@ class StateReads final : public WatchHub::World {
   void read_applied(ReadCallback done) override { EXPECT_TRUE(queue_.try_push(std::move(done))); }
   [[nodiscard]] AsOf as_of() const override { return {}; }
   [[nodiscard]] bool is_writable() const override { return true; }
+  void begin() {
+    has_begun_ = true;
+    has_begun_.notify_all();
+  }
   // Answers what was asked, and ends.
   void stop() {
+    begin();
     queue_.close();
     if (thread_.joinable()) {
       thread_.join();
@@ -63,6 +69,7 @@ class StateReads final : public WatchHub::World {
 
  private:
   void run() {
+    has_begun_.wait(false);
     while (true) {
       auto taken = queue_.pop_some(1);
       if (taken.empty()) {
@@ -78,6 +85,7 @@ class StateReads final : public WatchHub::World {
   std::unique_ptr<chat::Reader> reader_;
   base::BoundedQueue<ReadCallback, base::Consumers::several> queue_{"reads", 16'384};
   std::atomic<std::size_t> reads_{0};
+  std::atomic<bool> has_begun_{false};
   std::jthread thread_;
 };
 
@@ -117,6 +125,7 @@ class WatchResume : public ::testing::Test {
       watches.push_back(hub.watch(
           {.account = user.id, .session = user.session, .after = start_, .cluster_id = {}}, sinks.back()));
     }
+    reads_->begin();
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t expected = expected_[users_[i % kUsers].id];
       ASSERT_TRUE(wait_until([&] { return sinks[i]->count() >= expected; })) << i << " " << sinks[i]->count();

@@ -160,7 +160,7 @@ TEST(CliOutcome, J22_RefusedForOverloadUntilTheTimeIsOverIsUnknownNeverFailed) {
   for (const Write& write : {writes.front(), writes[3], writes.back()}) {
     SCOPED_TRACE(write.arguments.front());
     LostReply reply(End::never_told);
-    const auto result = run_write(write, reply, "3");
+    const auto result = run_write(write, reply, "6");
     EXPECT_EQ(result.exit_code, 4) << result.err;
     EXPECT_THAT(result.out, IsEmpty());
     const auto told = lines_of(result.err);
@@ -197,7 +197,7 @@ TEST(CliOutcome, J22_InJsonEachOfItIsOneObject) {
   EXPECT_THAT(told[0], AllOf(HasSubstr(R"("retry":{"server":)"), HasSubstr("OUTCOME_UNKNOWN")));
 
   LostReply never_told(End::never_told);
-  result = run_write(send, never_told, "3", {"--json"});
+  result = run_write(send, never_told, "6", {"--json"});
   EXPECT_EQ(result.exit_code, 4) << result.err;
   EXPECT_THAT(result.out, IsEmpty());
   told = lines_of(result.err);
@@ -225,7 +225,7 @@ TEST(CliOutcome, J22_ALogInIsAskedAgainTooAndSaysThatThisDoesNoHarm) {
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(times_in(result.err, kAskingAgain), 1U) << result.err;
   is_lost_for_good = true;
-  result = cli.run({"login", "ann", "--password-stdin", "--timeout", "2"}, "correct horse\n");
+  result = cli.run({"login", "ann", "--password-stdin", "--timeout", "5"}, "correct horse\n");
   EXPECT_EQ(result.exit_code, 4) << result.err;
   EXPECT_THAT(result.err, HasSubstr("the same command again does no harm"));
 }

@@ -216,14 +216,14 @@ TEST(Cli, AnUnknownOutcomeIsExitCode4AndTellsHowToAskAgain) {
     return healed ? grpc::Status::OK : grpc::Status(grpc::StatusCode::UNAVAILABLE, "reply lost");
   };
   const ScriptedPerson ann(script);
-  const auto result = ann.run({"send", "bob", "hi", "--timeout", "1"});
+  const auto result = ann.run({"send", "bob", "hi", "--timeout", "4"});
   EXPECT_EQ(result.exit_code, 4);
   EXPECT_THAT(result.out, IsEmpty());
   EXPECT_THAT(result.err, HasSubstr("outcome unknown"));
   ASSERT_THAT(ids, Not(IsEmpty()));
   EXPECT_THAT(ids, Each(ids.front()));
   EXPECT_THAT(result.err, HasSubstr("--request-id " + ids.front()));
-  const auto in_json = ann.run({"send", "bob", "hi", "--timeout", "1", "--json"});
+  const auto in_json = ann.run({"send", "bob", "hi", "--timeout", "4", "--json"});
   EXPECT_EQ(in_json.exit_code, 4);
   EXPECT_THAT(in_json.err, HasSubstr("\"outcome\":\"OUTCOME_UNKNOWN\""));
   EXPECT_THAT(in_json.err, HasSubstr("\"requestId\":\"" + ids.back() + "\""));

@@ -135,7 +135,7 @@ TEST_F(DiskFaultSuite, J03_ALeaderAppliesNothingThatItHasNotStored) {
   const std::uint64_t position = send_note(*at(cluster_.all_but(leader)), "ann", "by the others");
   ASSERT_NE(position, 0U);
   cluster_.wait_until_applied(cluster_.all_but(leader), position);
-  EXPECT_TRUE(faults(leader).is_stalled());
+  EXPECT_TRUE(wait_until([&] { return faults(leader).is_stalled(); }));
   EXPECT_EQ(stale_inbox(leader), std::vector<std::string>{"before"});
   cluster_.stop(leader, SIGKILL);
   {
@@ -169,7 +169,8 @@ std::uint32_t stale_age_ms(client::Client& here) {
 bool serves_while_full(const Cluster& cluster, int full, const Talk& talk) {
   const auto here = cluster.client({full});
   here->set_token(talk.recipient_token());
-  EXPECT_TRUE(wait_until([&] { return stale_age_ms(*here) > 500; })) << "a stale answer gets older";
+  // Older than what a linearizable answer can be, however busy the machine is.
+  EXPECT_TRUE(wait_until([&] { return stale_age_ms(*here) > 5'000; })) << "a stale answer gets older";
   const std::uint32_t age_ms = stale_age_ms(*here);
   // It still takes writes, to the leader.
   EXPECT_NE(send_note(*here, "ann", "through the full node"), 0U);
@@ -208,7 +209,7 @@ TEST(SmallDiskSuite, J19_TheLeadersStateIsFull) {
   SmallDisk& disk = *disks[static_cast<std::size_t>(full - 1)];
   disk.fill();
   ASSERT_TRUE(wait_until([&] { return cluster.log(full).contains("cannot apply"); })) << cluster.log(full);
-  EXPECT_NE(cluster.wait_for_leader(), full);
+  EXPECT_TRUE(wait_until([&] { return cluster.wait_for_leader() != full; })) << "another one leads";
   talk.wait_for_more(50);
   EXPECT_TRUE(cluster.is_running(full));
   // Opened anew, SQLite writes once more over what its log holds already: full for good is only what follows.
@@ -224,7 +225,7 @@ TEST(SmallDiskSuite, J19_TheLeadersStateIsFull) {
   talk.finish();
   EXPECT_THAT(talk.complaints(), IsEmpty());
   fmt::print("the leader's state is full: longest gap {} ms\n", talk.longest_gap().count());
-  EXPECT_LT(talk.longest_gap(), std::chrono::seconds(15));
+  EXPECT_LT(talk.longest_gap(), std::chrono::seconds(30));  // other tests run beside it
   cluster.wait_until_applied(cluster.ids(), talk.acknowledged().back().id);
   for (const int node : cluster.ids()) {
     EXPECT_EQ(inbox_of(cluster, {node}, talk.recipient_token()), talk.acknowledged()) << "node " << node;

@@ -1,9 +1,12 @@
 // The examples of the docs with curl, run as they stand there against a real cluster: what comes back is what
 // the page says. A page that has rotted fails.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -55,29 +58,46 @@ std::string with_ports_of(const Cluster& cluster, std::string text) {
   return text;
 }
 
+// Runs a page's commands against a new cluster; what came back that the page does not say.
+std::vector<std::string> differences_from(const fs::path& path, std::vector<DocCommand> commands) {
+  Cluster cluster(3);
+  cluster.wait_for_leader();
+  for (DocCommand& command : commands) {
+    command.text = with_ports_of(cluster, command.text);
+  }
+  const TempFolder folder;
+  const auto printed = run_doc_commands(commands, folder.path());
+  std::vector<std::string> differences;
+  for (std::size_t i = 0; i < printed.size(); ++i) {
+    const DocCommand& command = commands[i];
+    if (!is_as_documented(command.output, printed[i])) {
+      differences.push_back(fmt::format("{}:{}: {}the page says:\n{}it printed:\n{}",
+                                        path.filename().string(), command.line, command.text, command.output,
+                                        printed[i]));
+    }
+  }
+  return differences;
+}
+
+// The pages show a cluster that is well. On a busy machine an election may fall on an example, which is then
+// answered otherwise, and rightly: so a page has more than one try.
 TEST(DocsSuite, EveryExampleWithCurlDoesWhatItsPageSays) {
-  int examples = 0;
+  constexpr int kTries = 3;
+  std::ptrdiff_t examples = 0;
   for (const fs::path& path : pages()) {
-    DocPage page = read_doc_page(text_of(path), "curl");
+    const DocPage page = read_doc_page(text_of(path), "curl");
     EXPECT_THAT(page.complaints, IsEmpty()) << path;
     if (page.commands.empty()) {
       continue;
     }
-    Cluster cluster(3);
-    cluster.wait_for_leader();
-    for (DocCommand& command : page.commands) {
-      command.text = with_ports_of(cluster, command.text);
+    auto differences = differences_from(path, page.commands);
+    for (int tries = 1; tries < kTries && !differences.empty(); ++tries) {
+      fmt::print("once more, after:\n{}\n", fmt::join(differences, "\n"));
+      differences = differences_from(path, page.commands);
     }
-    const TempFolder folder;
-    const auto printed = run_doc_commands(page.commands, folder.path());
-    for (std::size_t i = 0; i < printed.size(); ++i) {
-      const DocCommand& command = page.commands[i];
-      EXPECT_TRUE(is_as_documented(command.output, printed[i]))
-          << path.filename().string() << ":" << command.line << ": " << command.text << "the page says:\n"
-          << command.output << "it printed:\n"
-          << printed[i];
-      examples += command.text.contains("curl") ? 1 : 0;
-    }
+    EXPECT_TRUE(differences.empty()) << fmt::format("{}", fmt::join(differences, "\n"));
+    examples += std::ranges::count_if(
+        page.commands, [](const DocCommand& command) { return command.text.contains("curl"); });
   }
   EXPECT_GT(examples, 9) << "of the pages' examples most are gone";
 }

@@ -323,8 +323,9 @@ class RetrySuite : public ::testing::Test {
     client::ClientOptions options;
     options.servers = {proxy.address()};
     options.token = any_token;
-    // One attempt each, and no connection is given up before it is over.
-    options.timeout = std::chrono::seconds(5);
+    // One attempt each, and no connection is given up before it is over. The node has as long for the write:
+    // all are to happen, on a busy machine too.
+    options.timeout = std::chrono::seconds(15);
     options.attempt_timeout = options.timeout;
     options.keepalive_interval = std::chrono::minutes(1);
     std::vector<std::unique_ptr<client::Client>> clients;

@@ -195,13 +195,14 @@ TEST(SafetySuite, J04_ALogInRacingAChangeOfPasswordOpensNothingThatLasts) {
         racers.emplace_back([&, racer] {
           const auto client = cluster.client({static_cast<int>(racer) + 1});
           bool was_changed = false;
-          // Fewer than 20 in all: the changer's own session must not go as the oldest.
+          // Far fewer than 20 in all: the changer's own session must not go as the oldest, and a log-in that
+          // the client tries again may open two.
           for (int number = 1; !was_changed; ++number) {
-            if (number > 5) {
+            if (number > 3) {
               EXPECT_TRUE(wait_until([&] { return is_changed.load(); }, std::chrono::minutes(2)));
             }
             was_changed =
-                is_changed || number > 5;  // then this is the last try, begun after the change was done
+                is_changed || number > 3;  // then this is the last try, begun after the change was done
             const auto outcome = client->log_in(log_in);
             const auto* const done = std::get_if<client::Done<v1::LogInResponse>>(&outcome);
             EXPECT_FALSE(was_changed && done != nullptr) << "the old password opened a session";
@@ -240,17 +241,34 @@ TEST(SafetySuite, J04_ALogInRacingAChangeOfPasswordOpensNothingThatLasts) {
   }
 }
 
-// J9: an account with many received messages is deleted: they are gone for both parties at once, the rows go
-// in steps of at most 500, and others' sends go on in between.
-TEST(SafetySuite, J09_AnAccountWithManyMessagesIsDeletedInSteps) {
+// By then, as this node has applied it, the account deleted at `deleted_at` has left nothing.
+std::uint64_t position_without_rows(const Cluster& cluster, int node, std::uint64_t deleted_at) {
+  SQLite::Database state((cluster.data_folder(node) / "state.db").string(), SQLite::OPEN_READONLY, 10'000);
+  std::uint64_t swept_at = 0;
+  EXPECT_TRUE(wait_until(
+      [&] {
+        // In one statement: of one moment.
+        SQLite::Statement look(state,
+                               "SELECT (SELECT applied FROM state), "
+                               "(SELECT count(*) FROM message WHERE body = 'to be deleted')");
+        EXPECT_TRUE(look.executeStep());
+        swept_at = static_cast<std::uint64_t>(look.getColumn(0).getInt64());
+        return look.getColumn(1).getInt() == 0 && swept_at >= deleted_at;
+      },
+      std::chrono::minutes(2)));
+  return swept_at;
+}
+
+// Fills an account's inbox, deletes it, and returns how many sends of others were done between the steps in
+// which its rows go.
+std::uint64_t sends_while_an_account_is_swept(Cluster& cluster, const std::string& dan, int round) {
   constexpr int kSenders = 16;
   constexpr int kMessages = 4'000;
   constexpr int kRowsOfACommand = 500;
-  Cluster cluster(3);
   const int leader = cluster.wait_for_leader();
   const auto everywhere = cluster.client();
-  const std::string dan = sign_up(*everywhere, "dan");
-  const std::string eve = sign_up(*everywhere, "eve");
+  const std::string name = fmt::format("eve{}", round);
+  const std::string eve = sign_up(*everywhere, name);
   {
     std::vector<std::jthread> senders;
     for (int sender = 0; sender < kSenders; ++sender) {
@@ -258,32 +276,26 @@ TEST(SafetySuite, J09_AnAccountWithManyMessagesIsDeletedInSteps) {
         const auto client = cluster.client({leader});
         client->set_token(dan);
         for (int i = 0; i < kMessages / kSenders; ++i) {
-          EXPECT_NE(send_note(*client, "eve", "to be deleted"), 0U);
+          EXPECT_NE(send_note(*client, name, "to be deleted"), 0U);
         }
       });
     }
   }
-  Talk talk(cluster, "ann", "bob");
+  Talk talk(cluster, fmt::format("ann{}", round), fmt::format("bob{}", round));
   talk.wait_for_more(5);
   everywhere->set_token(eve);
   v1::DeleteAccountRequest gone;
   gone.set_password("correct horse");
   const auto outcome = everywhere->delete_account(gone);
-  ASSERT_TRUE(std::holds_alternative<client::Done<v1::DeleteAccountResponse>>(outcome));
-  const auto deleted_at = std::get<client::Done<v1::DeleteAccountResponse>>(outcome).answer.position();
+  const auto* const done = std::get_if<client::Done<v1::DeleteAccountResponse>>(&outcome);
+  if (done == nullptr) {
+    ADD_FAILURE() << "the account is not deleted";
+    return 0;
+  }
+  const auto deleted_at = done->answer.position();
   everywhere->set_token(dan);
   EXPECT_EQ(inbox_of(*everywhere).size(), 0U);
-
-  std::uint64_t swept_at = 0;
-  SQLite::Database state((cluster.data_folder(leader) / "state.db").string(), SQLite::OPEN_READONLY, 10'000);
-  EXPECT_TRUE(wait_until(
-      [&] {
-        swept_at = static_cast<std::uint64_t>(state.execAndGet("SELECT applied FROM state").getInt64());
-        return state.execAndGet("SELECT count(*) FROM message WHERE body = 'to be deleted'").getInt() == 0 &&
-               swept_at >= deleted_at;
-      },
-      std::chrono::minutes(2)));
-  // At least so many entries; what the talk sent meanwhile does not count.
+  const std::uint64_t swept_at = position_without_rows(cluster, leader, deleted_at);
   talk.wait_for_more(5);
   talk.finish();
   EXPECT_THAT(talk.complaints(), ::testing::IsEmpty());
@@ -293,8 +305,23 @@ TEST(SafetySuite, J09_AnAccountWithManyMessagesIsDeletedInSteps) {
       }));
   fmt::print("{} messages were deleted within {} entries, {} of them sends of others\n", kMessages,
              swept_at - deleted_at, meanwhile);
+  // At least so many entries; what the talk sent meanwhile does not count.
   EXPECT_GE(swept_at - deleted_at - meanwhile, std::uint64_t{kMessages / kRowsOfACommand});
-  EXPECT_GT(meanwhile, 0U);
+  return meanwhile;
+}
+
+// J9: an account with many received messages is deleted: they are gone for both parties at once, the rows go
+// in steps of at most 500, and others' sends go on in between.
+TEST(SafetySuite, J09_AnAccountWithManyMessagesIsDeletedInSteps) {
+  Cluster cluster(3);
+  cluster.wait_for_leader();
+  const std::string dan = sign_up(*cluster.client(), "dan");
+  bool others_went_on = false;
+  // The steps are few: on a busy machine they can be done before anybody else gets to send.
+  for (int round = 1; round <= 4 && !others_went_on && !HasFailure(); ++round) {
+    others_went_on = sends_while_an_account_is_swept(cluster, dan, round) > 0;
+  }
+  EXPECT_TRUE(others_went_on);
 }
 
 // J17: one flipped bit in the middle of the log: the node stops, and names the file. The others go on.
@@ -303,10 +330,13 @@ TEST(SafetySuite, J17_AFlippedBitInTheLogStopsTheNodeWhichNamesTheFile) {
   const int leader = cluster.wait_for_leader();
   const auto client = cluster.client();
   client->set_token(sign_up(*client, "ann"));
+  std::uint64_t last = 0;
   for (int i = 0; i < 50; ++i) {
-    ASSERT_NE(send_note(*client, "ann", fmt::format("a body to be damaged {}", i)), 0U);
+    last = send_note(*client, "ann", fmt::format("a body to be damaged {}", i));
+    ASSERT_NE(last, 0U);
   }
   const int victim = cluster.all_but(leader)[0];
+  cluster.wait_until_applied({victim}, last);
   cluster.stop(victim, SIGTERM);
   std::filesystem::path damaged;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(cluster.data_folder(victim))) {

@@ -193,7 +193,6 @@ TEST_P(WrongClockSuite, J16_TheLeaderWhoseClockJumpedStillFindsWhoComesBack) {
   ASSERT_NE(position, 0U);
   cluster_.start(follower);
   cluster_.wait_until_applied({follower}, position);
-  EXPECT_EQ(cluster_.wait_for_leader(), leader);
 }
 
 // Whose own clock is off makes its request ids by the servers' time.

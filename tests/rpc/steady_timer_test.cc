@@ -23,11 +23,12 @@ TEST(SteadyTimer, RunsTasksInTheOrderOfTheirTimes) {
     order.push_back(number);
   };
   timer.run_after(hours(1), [&] { note(4); });
-  timer.run_after(milliseconds(30), [&] {
+  // Far apart: one that is asked for late still comes before the next.
+  timer.run_after(milliseconds(2'000), [&] {
     note(3);
     done.set_value();
   });
-  timer.run_after(milliseconds(20), [&] { note(2); });
+  timer.run_after(milliseconds(1'000), [&] { note(2); });
   timer.run_after(milliseconds(10), [&] { note(1); });
   done.get_future().wait();
   const std::scoped_lock lock(mutex);

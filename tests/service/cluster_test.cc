@@ -25,6 +25,7 @@ class ServicesOfACluster : public ::testing::Test {
   void SetUp() override {
     cluster_.start_all();
     static_cast<void>(cluster_.wait_for_leader());
+    cluster_.wait_until_equal();
     for (std::uint32_t id = 1; id <= 3; ++id) {
       services_[id] = std::make_unique<service::Service>(cluster_.node(id), quick_options());
     }

@@ -225,7 +225,7 @@ TEST(Outbox, WhoHoldsMuchIsCutOffAndTheOthersAreNot) {
 
 TEST(Overload, WaitingPasswordsAreBounded) {
   auto options = quick_options();
-  options.password_cost.passes = 40;  // long enough to fill the queue behind the first
+  options.password_cost.passes = 20'000;  // long enough to fill the queue behind the first
   options.max_waiting_passwords = 1;
   Api api(options);
   std::vector<std::future<base::Result<std::string>>> calls;

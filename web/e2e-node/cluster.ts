@@ -2,28 +2,16 @@
 // its data in a folder of its own that goes when it stops. Processes are ended by their ids, on any way out.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { freePort } from './free_port';
 import { freeze } from './freeze';
 
 const program = process.env['PARLEYD'] ?? fileURLToPath(new URL('../../build/release/parleyd', import.meta.url));
 const running = new Set<ChildProcess>();
 process.once('exit', () => { for (const child of running) child.kill('SIGKILL'); });
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => new Promise<ReturnType<typeof createServer>>((resolve) => {
-      const server = createServer();
-      server.listen(0, '127.0.0.1', () => { resolve(server); });
-    })),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => { server.close(resolve); })));
-  return ports;
-}
 
 export class RealNode {
   private child: ChildProcess | undefined;
@@ -83,7 +71,8 @@ export class RealCluster {
   static async start(count = 3): Promise<RealCluster> {
     if (!existsSync(program)) throw new Error(`there is no ${program}: build it by ./dev build`);
     const folder = mkdtempSync(join(tmpdir(), 'parley-e2e-'));
-    const ports = await freePorts(3 * count);
+    const ports: number[] = [];
+    while (ports.length < 3 * count) ports.push(await freePort());
     const address = (node: number, kind: number): string => `127.0.0.1:${String(ports[3 * node + kind])}`;
     const members = Array.from({ length: count }, (_, at) => `${String(at + 1)}=${address(at, 1)}`).join(',');
     const nodes = Array.from({ length: count }, (_, at) => {

@@ -6,7 +6,7 @@ import { createConnectTransport as createWebTransport } from '@connectrpc/connec
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { RequestIds } from '../src/api/request_ids';
-import { AccountService, ClusterService, ErrorInfoSchema, MessageService, Outcome, Role, type ErrorInfo, type WatchResponse } from '../src/gen/parley/v1/api_pb';
+import { AccountService, ClusterService, ErrorInfoSchema, MessageService, Outcome, Role, type ErrorInfo } from '../src/gen/parley/v1/api_pb';
 import { RealCluster } from './cluster';
 
 let cluster: RealCluster;
@@ -56,6 +56,14 @@ async function errorOf(call: Promise<unknown>): Promise<{ code: Code; info: Erro
   throw new Error('it was answered without an error');
 }
 
+async function nextOf<T>(events: AsyncIterator<T>, wanted: (each: T) => boolean): Promise<T> {
+  for (;;) {
+    const next = await events.next();
+    if (next.done === true) throw new Error('the stream ended');
+    if (wanted(next.value)) return next.value;
+  }
+}
+
 async function first<T>(stream: AsyncIterable<T>, wanted: (each: T) => boolean): Promise<T> {
   for await (const each of stream) if (wanted(each)) return each;
   throw new Error('the stream ended');
@@ -83,16 +91,16 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('%s', (kind) => {
     const end = new AbortController();
     const stream = b.messages.watch({}, { signal: end.signal });
     const events = stream[Symbol.asyncIterator]();
-    const start = (await events.next()).value as WatchResponse;
-    expect(start.event).toMatchObject({ case: 'heartbeat', value: { writable: true } });
+    // Writable: at once, unless the leader changes just now.
+    const start = await nextOf(events, ({ event: each }) => each.case !== 'heartbeat' || each.value.writable);
+    expect(start.event.case).toBe('heartbeat');
 
     const body = 'grüß dich 👋 <b>';
     const requestId = ids.make();
     const sent = await a.messages.sendMessage({ recipient: bob, body, requestId });
     expect(sent.message).toMatchObject({ sender: alice, recipient: bob, body, read: false, requestId, id: sent.position });
     expect((await a.messages.sendMessage({ recipient: bob, body, requestId })).position).toBe(sent.position);
-    let event: WatchResponse;
-    do event = (await events.next()).value as WatchResponse; while (event.event.case === 'heartbeat');
+    const event = await nextOf(events, ({ event: each }) => each.case !== 'heartbeat');
     expect(event).toMatchObject({ position: sent.position, requestId: '', event: { case: 'message', value: { body, sender: alice, requestId: '' } } });
     end.abort();
 
@@ -111,8 +119,11 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('%s', (kind) => {
     // A new cluster's nodes announce their addresses by the log, a moment after they serve.
     const addresses = async (): Promise<string[]> => (await a.cluster.getStatus({})).nodes.map((node) => node.httpAddr);
     await expect.poll(addresses, { timeout: 20_000 }).toEqual(cluster.nodes.map((node) => node.origin.replace('http://', '')));
-    const status = await a.cluster.getStatus({});
-    expect(status.nodes.filter((node) => node.role === Role.LEADER).map((node) => node.id)).toEqual([status.leaderId]);
+    const leaders = async (): Promise<{ leads: number[]; named: number }> => {
+      const { nodes, leaderId } = await a.cluster.getStatus({});
+      return { leads: nodes.filter((node) => node.role === Role.LEADER).map((node) => node.id), named: leaderId };
+    };
+    await expect.poll(async () => { const { leads, named } = await leaders(); return leads.length === 1 && leads[0] === named; }, { timeout: 60_000 }).toBe(true);
     const watched = await first(a.cluster.watchStatus({ intervalMs: 100 }), ({ status: each }) => (each?.commitIndex ?? 0n) >= sent.position);
     expect(watched.status?.nodeId).toBe(2);
 
@@ -153,7 +164,10 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('%s', (kind) => {
     expect(await errorOf(nobody.messages.getUnreadCounts({}))).toMatchObject({ code: Code.Unauthenticated, info: { reason: 'TOKEN_MISSING' } });
     expect(await errorOf(clients(kind, 2, 'rubbish').messages.getUnreadCounts({}))).toMatchObject({ code: Code.Unauthenticated, info: { reason: 'TOKEN_MALFORMED' } });
     const hourAhead = new RequestIds(() => Date.now() + 3_600_000);
-    const ahead = await errorOf(alice.messages.sendMessage({ recipient: alice.name, body: 'hello', requestId: hourAhead.make() }));
+    const sendAhead = (): ReturnType<typeof errorOf> => errorOf(alice.messages.sendMessage({ recipient: alice.name, body: 'hello', requestId: hourAhead.make() }));
+    let ahead = await sendAhead();
+    // Unknown where the node had to ask a second leader: whether the first got it, it cannot know.
+    while (ahead.info?.outcome === Outcome.UNKNOWN) ahead = await sendAhead();
     expect(ahead).toMatchObject({ code: Code.FailedPrecondition, info: { reason: 'REQUEST_ID_AHEAD', outcome: Outcome.REFUSED } });
     expect(Math.abs(Number(ahead.info?.serverTime?.seconds) * 1000 - Date.now()) < 30_000).toBe(true);
     // The error of a stream comes in its last envelope.
@@ -188,6 +202,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('%s', (kind) => {
     const clusterId = start.event.case === 'heartbeat' ? start.event.value.asOf!.clusterId : '';
     let position = start.position;
     const heard: bigint[] = [];
+    let isOrdered = true;
     for (let turn = 0; turn < 6; ++turn) {
       await send(5);
       const sending = send(5); // some come while nobody listens
@@ -195,9 +210,10 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('%s', (kind) => {
       const messages = clients(kind, turn % 3, bob.token).messages;
       await errorOf((async () => {
         for await (const response of messages.watch({ afterPosition: position, clusterId }, { signal: end.signal })) {
-          expect(response.position >= position).toBe(true);
+          isOrdered &&= response.position >= position;
           position = response.position;
-          if (response.event.case === 'message') heard.push(response.event.value.id);
+          if (response.event.case !== 'message') continue;
+          heard.push(response.event.value.id);
           if (heard.length % 10 === 7) end.abort();
         }
       })());
@@ -208,6 +224,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('%s', (kind) => {
       return heard.length === sent.length;
     });
     expect(heard).toEqual(sent);
+    expect(isOrdered).toBe(true);
     const resync = await first(bob.messages.watch({ afterPosition: position, clusterId: 'another cluster' }), () => true);
     expect(resync.event.case).toBe('resync');
   });
@@ -225,17 +242,21 @@ describe('deadlines', () => {
   test.each(Object.keys(kinds) as (keyof typeof kinds)[])('%s: a write that nobody can commit ends at its deadline', async (kind) => {
     const alice = await signUp(kind);
     const request = { recipient: alice.name, body: 'hello', requestId: ids.make() };
-    try {
-      for (const node of cluster.nodes.slice(1)) await node.freeze();
-      const failed = await errorOf(alice.messages.sendMessage(request, { timeoutMs: 400 }));
-      expect(failed.code).toBe(Code.DeadlineExceeded);
-      // What the node itself says when its own clock has run out, to a client that waits longer than it asked for.
-      const answer = await raw(cluster.node(0).origin, alice.token, '400', request);
-      expect([answer.status, await answer.json()]).toMatchObject([504, { code: 'deadline_exceeded' }]);
-    } finally {
-      for (const node of cluster.nodes) node.thaw();
+    for (let wasQuick = false; !wasQuick;) {
+      const start_ms = Date.now();
+      try {
+        for (const node of cluster.nodes.slice(1)) await node.freeze();
+        const failed = await errorOf(alice.messages.sendMessage(request, { timeoutMs: 400 }));
+        // What the node itself says when its own clock has run out, to a client that waits longer than it asked for.
+        const answer = await raw(cluster.node(0).origin, alice.token, '400', request);
+        const said: unknown = await answer.json();
+        wasQuick = Date.now() - start_ms < 2_000; // a node that knows no leader for so long says that at once
+        if (wasQuick) expect([failed.code, answer.status, said]).toMatchObject([Code.DeadlineExceeded, 504, { code: 'deadline_exceeded' }]);
+      } finally {
+        for (const node of cluster.nodes) node.thaw();
+      }
+      await cluster.isReady();
     }
-    await cluster.isReady();
     // Unknown until it is asked again under the same request_id: it is there once.
     await expect.poll(async () => (await alice.messages.sendMessage(request)).position > 0n, { timeout: 20_000 }).toBe(true);
     expect((await alice.messages.listMessages({ peer: alice.name })).messages.length).toBe(1);

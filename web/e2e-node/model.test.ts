@@ -93,7 +93,7 @@ test('a majority is killed: read-only, the outbox waits, and empties in order wh
   await reloaded.isLive();
   expect(bodies(b)).toEqual(['before', 'one', 'two', 'three']);
   await until(() => reloaded.app.queuedCount.value === 0); // the other may see a message before its author's answer is here
-  expect(kinds).toEqual(['live', 'read_only']);
+  expect(kinds.find((kind) => kind !== 'live')).toBe('read_only'); // not "reconnecting": its node is there
 });
 
 test('a frozen node: sends and events go on through another', async () => {
@@ -134,10 +134,10 @@ test('everything is killed and started again: all is there, and a reload finds i
   const reloaded = browser.openTab();
   tabs.push(reloaded);
   await reloaded.isLive();
-  expect(bodies(await reloaded.open('bob'))).toEqual(['before', 'while all is down']);
+  const again = await reloaded.open('bob');
+  await until(() => bodies(again).join() === 'before,while all is down', 'all of it', kLong_ms);
   const { view, stop } = reloaded.app.cluster();
-  await until(() => view.value?.nodes.find((node) => node.id === 1)?.healthy === false, 'the dead node in the view', kLong_ms);
-  expect(view.value!.leaderId).not.toBe(1);
+  await until(() => view.value?.nodes.find((node) => node.id === 1)?.healthy === false && view.value.leaderId !== 1, 'the dead node in the view', kLong_ms);
   stop();
 });
 

@@ -7,8 +7,8 @@ export default defineConfig({
     include: ['e2e-node/**/*.test.ts'],
     setupFiles: ['test/node_18.ts'],
     environment: 'node',
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 240_000,
+    hookTimeout: 120_000,
     fileParallelism: false, // one cluster at a time
   },
 });

@@ -7,6 +7,7 @@ test.use({ clusterOptions: { nodes: 5, proxied: true } });
 for (const colorScheme of ['light', 'dark'] as const) {
   for (const viewport of [{ width: 360, height: 640 }, { width: 1400, height: 900 }]) {
     test(`nothing serious in the ${colorScheme} theme at ${String(viewport.width)} px`, async ({ open, person, cluster, consoles }) => {
+      test.slow();
       const [ann, ben, cleo] = [await person('ann'), await person('ben'), await person('cleo')];
       const own = await cluster.follower();
       const chat = await open({ node: own, colorScheme, viewport, reducedMotion: 'reduce' });

@@ -1,6 +1,5 @@
 // What is written while nothing can be sent: it outlives reload and offline, and arrives in order, once each.
 import type { Api } from './support/api';
-import { loseOneReply } from './support/lossy_proxy';
 import { expect, test, type ChatPage } from './support/test';
 
 test.use({ clusterOptions: { nodes: 5, proxied: true } });
@@ -40,8 +39,7 @@ test('five queued messages, a reload and one lost reply: each arrives once, in o
   await anns.page.reload();
   await anns.expectBodies(kFive);
   for (const body of kFive) await anns.expectMark(body, 'Queued');
-  // Offline, the page may have turned to any node.
-  const lost = loseOneReply(cluster.ids.map((id) => cluster.proxy(id)), kSend);
+  const lost = cluster.loseOneReply(kSend);
   await anns.page.context().setOffline(false);
   await lost.answered;
   await anns.expectMark(kFive[0]!, 'Outcome unknown, asking again', 'Committed', 'Read');
@@ -56,7 +54,7 @@ test('a reload in the middle of a send: the same message goes out again, once', 
   const [ann, ben] = [await person('ann'), await person('ben')];
   const anns = await open({ as: ann, node: 1 });
   await anns.open(ben.name);
-  const lost = cluster.proxy(1).loseReplyTo(kSend);
+  const lost = cluster.loseOneReply(kSend);
   await anns.send('sent and asked again');
   await anns.send('behind it');
   await lost.answered;

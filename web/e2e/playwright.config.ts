@@ -10,7 +10,7 @@ export default defineConfig({
   testMatch: process.env['PARLEY_SCREENSHOTS'] === undefined ? '*.spec.ts' : 'screenshots.ts',
   outputDir: '../../build/web/e2e',
   timeout: kTest_ms,
-  expect: { timeout: kExpect_ms },
+  expect: { timeout: kExpect_ms, toPass: { timeout: 2 * kExpect_ms } },
   // Each worker has a cluster of its own.
   workers: Number(process.env['PARLEY_E2E_WORKERS'] ?? 1),
   fullyParallel: false,

@@ -1,12 +1,16 @@
 // Two people, two browsers, two nodes.
 import { chromium, type Request } from '@playwright/test';
 
-import { until } from './support/wait';
+import { kPatience_ms, until } from './support/wait';
 import { expect, test } from './support/test';
 
 const kMethod = /\/parley\.v1\.\w+\/(\w+)$/;
+const kQuiet = 6; // heartbeats, ten seconds at least
+
+const methodOf = (request: Request): string => kMethod.exec(request.url())?.[1] ?? request.url();
 
 test('two browsers talk through two different nodes, live, with no polling', async ({ open, person, launchOptions }) => {
+  test.slow();
   const ann = await person('ann');
   const ben = await person('ben');
   const second = await chromium.launch(launchOptions);
@@ -20,17 +24,17 @@ test('two browsers talk through two different nodes, live, with no polling', asy
     await bens.open(ann.name);
     await anns.expectMark('Are you there?', 'Read');
 
-    // Heartbeats come every two seconds on a stream that stays open; from here on the page asks for nothing by itself.
+    // Heartbeats come every two seconds on a stream that stays open, and the page asks for nothing by itself. Not at once:
+    // what its reader did is still being counted. Nor while there is no leader: it looks for one.
     const devtools = await bens.page.context().newCDPSession(bens.page);
     await devtools.send('Network.enable');
     let heard = 0;
+    const asked: Request[] = [];
     devtools.on('Network.dataReceived', () => { heard += 1; });
-    await until('the stream of events is quiet but for heartbeats', () => heard >= 2);
-    const asked: string[] = [];
-    bens.page.on('request', (request: Request) => { asked.push(kMethod.exec(request.url())?.[1] ?? request.url()); });
-    heard = 0;
-    await until('three heartbeats', () => heard >= 3);
-    expect(asked).toEqual([]);
+    bens.page.on('request', (request) => { asked.push(request); heard = 0; });
+    bens.page.on('requestfinished', () => { heard = 0; }); // that was its answer
+    await until(`${String(kQuiet)} heartbeats, and nothing is asked in between`, () => heard >= kQuiet, 2 * kPatience_ms);
+    asked.length = 0;
 
     const lines = ['one', 'two', 'three', 'four', 'five'];
     for (const line of lines) {
@@ -42,12 +46,17 @@ test('two browsers talk through two different nodes, live, with no polling', asy
     await expect(anns.message('All five.')).toBeVisible();
     await bens.expectCommitted('All five.');
     for (const line of lines) await anns.expectMark(line, 'Read');
-    // What it did ask is what its reader did: read and answer. How many are unread then is asked once for each reading.
-    const count = (wanted: string): number => asked.filter((method) => method === wanted).length;
-    expect(asked.filter((method) => !['MarkRead', 'GetUnreadCounts', 'SendMessage'].includes(method))).toEqual([]);
-    expect(count('SendMessage')).toBe(1);
-    expect(count('MarkRead')).toBeLessThanOrEqual(lines.length);
-    expect(count('GetUnreadCounts')).toBeLessThanOrEqual(count('MarkRead'));
+    // What it did ask is what its reader did: read and answer. Where there is no leader, or a node is late, it asks that
+    // again, a write with its request_id, and looks for a node that is better.
+    const all = (wanted: string): Request[] => asked.filter((request) => methodOf(request) === wanted);
+    const writes = (wanted: string): number => new Set(all(wanted).map((request) => request.postDataBuffer()?.toString('latin1'))).size;
+    const expected = ['MarkRead', 'GetUnreadCounts', 'SendMessage', 'GetStatus', 'Watch'];
+    expect(asked.map(methodOf).filter((method) => !expected.includes(method))).toEqual([]);
+    expect(writes('SendMessage')).toBe(1);
+    expect(writes('MarkRead')).toBeLessThanOrEqual(lines.length);
+    // How many are unread then is asked once for each reading, and once more where another came before the answer.
+    const answers = await Promise.all(all('GetUnreadCounts').map((request) => request.response()));
+    expect(answers.filter((answer) => answer?.ok()).length).toBeLessThanOrEqual(2 * writes('MarkRead'));
   } finally {
     await second.close();
   }
@@ -152,8 +161,9 @@ test('a message is copied, and deleted from one view only', async ({ open, perso
   await chat.open(ben.name);
   const first = chat.messages.first();
   await first.hover();
-  await first.getByRole('button', { name: 'Copy text' }).click();
-  await expect(chat.page.getByText('Copied.')).toBeVisible();
+  // It is said for 2.6 s: looked for inside the browser, which misses nothing where this process is late.
+  const said = chat.page.waitForFunction(() => document.querySelector('.toast')?.textContent === 'Copied.');
+  await Promise.all([said, first.getByRole('button', { name: 'Copy text' }).click()]);
   expect(await chat.page.evaluate(() => navigator.clipboard.readText())).toBe(text);
 
   const doomed = chat.message('goes away');
@@ -190,8 +200,8 @@ test('two tabs of one account agree, on one stream', async ({ open, person }) =>
   const [ann, ben] = [await person('ann'), await person('ben')];
   const first = await open({ as: ann });
   const watches: string[] = [];
-  first.page.context().on('request', (request) => { if (request.url().endsWith('/Watch')) watches.push(request.url()); });
   const page = await first.page.context().newPage();
+  page.on('request', (request) => { if (request.url().endsWith('/Watch')) watches.push(request.url()); });
   await page.goto(`${first.origin}/`);
   const { ChatPage } = await import('./support/chat_page');
   const second = new ChatPage(page, first.origin);

@@ -8,7 +8,7 @@ import type { ConversationRow, ShownMessage, Timeline } from '../src/model/contr
 import type { Channel, KeyValue, Platform } from '../src/model/platform';
 import type { FakeCluster } from './fake_cluster';
 
-export async function until(condition: () => boolean, what = 'the condition', deadline_ms = 15_000): Promise<void> {
+export async function until(condition: () => boolean, what = 'the condition', deadline_ms = 60_000): Promise<void> {
   const end = Date.now() + deadline_ms;
   while (!condition()) {
     if (Date.now() > end) throw new Error(`not in time: ${what}`);

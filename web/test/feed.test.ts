@@ -142,6 +142,17 @@ test('no majority: read-only is said, reading goes on, the outbox waits, and the
   expect(cluster.messages.map((message) => message.body)).toEqual(['from before', 'one', 'two']);
 });
 
+test('no majority, and then no node at all: reconnecting is said, and read-only again by the first that is back', async () => {
+  const tab = openTab();
+  await tab.signIn('alice');
+  cluster.change(() => { for (const node of cluster.nodes) node.writable = false; });
+  await until(() => tab.app.connection.value.kind === 'read_only');
+  cluster.change(() => { for (const node of cluster.nodes) node.state = 'down'; });
+  await until(() => tab.app.connection.value.kind === 'reconnecting');
+  cluster.node(1).state = 'up';
+  await until(() => tab.app.connection.value.kind === 'read_only');
+});
+
 test('a node that was cut off from the majority is left for one that takes writes, without gap or repeat', async () => {
   const tab = openTab();
   await tab.signIn('alice');

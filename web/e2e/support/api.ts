@@ -1,16 +1,23 @@
 // The API by the official Connect client, from the test's own process: to fill conversations, and to look at what the
 // cluster really holds.
+import { setTimeout as pause } from 'node:timers/promises';
+
 import { createClient, ConnectError, Code, type Client, type Interceptor } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-web';
 import type { DescService } from '@bufbuild/protobuf';
 
+import { serverTime_ms, toAttemptError } from '../../src/api/errors';
+import { RequestIds } from '../../src/api/request_ids';
 import { AccountService, ClusterService, MessageService, type GetStatusResponse, type Message } from '../../src/gen/parley/v1/api_pb';
 
 export const kPassword = 'correct horse battery';
 const kPageSize = 500;
-const kTimeout_ms = 10_000;
+const kTimeout_ms = 60_000;
+const kLook_ms = 10_000;
+const kBetweenAttempts_ms = 100;
 const kConcurrentSends = 48;
-const kAttempts = 40;
+// Of a cluster that is busy, or has no leader just now.
+const kPassing: readonly Code[] = [Code.Unavailable, Code.DeadlineExceeded, Code.ResourceExhausted];
 
 export class Api {
   private constructor(
@@ -40,8 +47,9 @@ export class Api {
     return new Api(origin, this.name, this.token, this.id);
   }
 
+  // What this node says right now, or that it says nothing.
   status(): Promise<GetStatusResponse> {
-    return this.client(ClusterService).getStatus({});
+    return clientOf(ClusterService, this.origin, { token: this.token, once: true }).getStatus({});
   }
 
   async send(recipient: string, body: string): Promise<bigint> {
@@ -49,22 +57,12 @@ export class Api {
     return answer.position;
   }
 
-  // Many at once, each until it is done: their order is the cluster's. None is sent twice: a node that is overloaded
-  // says so before it does anything.
+  // Many at once: their order is the cluster's.
   async sendMany(recipient: string, bodies: readonly string[]): Promise<void> {
     const client = this.client(MessageService);
     let next = 0;
     const worker = async (): Promise<void> => {
-      for (let body = bodies[next++]; body !== undefined; body = bodies[next++]) {
-        for (let attempt = 1; ; ++attempt) {
-          try {
-            await client.sendMessage({ recipient, body });
-            break;
-          } catch (error) {
-            if (ConnectError.from(error).code !== Code.ResourceExhausted || attempt === kAttempts) throw error;
-          }
-        }
-      }
+      for (let body = bodies[next++]; body !== undefined; body = bodies[next++]) await client.sendMessage({ recipient, body });
     };
     await Promise.all(Array.from({ length: kConcurrentSends }, worker));
   }
@@ -94,14 +92,49 @@ export class Api {
   }
 
   private client<S extends DescService>(service: S): Client<S> {
-    return clientOf(service, this.origin, this.token);
+    return clientOf(service, this.origin, { token: this.token });
   }
 }
 
-function clientOf<S extends DescService>(service: S, origin: string, token?: string): Client<S> {
-  const authorize: Interceptor = (next) => (request) => {
-    if (token !== undefined) request.header.set('authorization', `Bearer ${token}`);
+interface ClientOptions {
+  readonly token?: string;
+  readonly once?: boolean; // asks no second time
+}
+
+function clientOf<S extends DescService>(service: S, origin: string, { token, once = false }: ClientOptions = {}): Client<S> {
+  const interceptors = [...(token === undefined ? [] : [authorize(token)]), ...(once ? [] : [askAgain()])];
+  const transport = createConnectTransport({ baseUrl: origin, useBinaryFormat: true, interceptors, defaultTimeoutMs: once ? kLook_ms : kTimeout_ms });
+  return createClient(service, transport);
+}
+
+function authorize(token: string): Interceptor {
+  return (next) => (request) => {
+    request.header.set('authorization', `Bearer ${token}`);
     return next(request);
   };
-  return createClient(service, createConnectTransport({ baseUrl: origin, useBinaryFormat: true, interceptors: [authorize], defaultTimeoutMs: kTimeout_ms }));
+}
+
+// Until it is answered or its time is over. A write keeps its request_id, so that it is done once; where the node's clock
+// is another day's, it was refused under this machine's, and gets one of that day.
+function askAgain(): Interceptor {
+  const ids = new RequestIds();
+  return (next) => async (request) => {
+    if (request.stream) return next(request);
+    const message = request.message as { requestId?: string };
+    if (message.requestId === '') message.requestId = ids.make();
+    for (;;) {
+      try {
+        return await next(request);
+      } catch (cause) {
+        const error = toAttemptError(cause);
+        if (error.info?.reason === 'REQUEST_ID_AHEAD') {
+          ids.learn(serverTime_ms(error) ?? Date.now());
+          message.requestId = ids.make();
+        } else if (!kPassing.includes(error.code) || request.signal.aborted) {
+          throw cause;
+        }
+        await pause(kBetweenAttempts_ms);
+      }
+    }
+  };
 }

@@ -108,6 +108,11 @@ export class ChatPage {
     return this.messages.filter({ has: this.page.getByText(body, { exact: true }) });
   }
 
+  // How far below the upper edge of the log it stands: a banner moves both.
+  async placeOf(body: string): Promise<number> {
+    return this.message(body).evaluate((message) => message.getBoundingClientRect().top - message.closest('[role=log]')!.getBoundingClientRect().top);
+  }
+
   // Of a message of one's own.
   mark(body: string): Locator {
     return this.message(body).locator('[data-mark]');

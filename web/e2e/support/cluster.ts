@@ -2,15 +2,15 @@
 // process that started them, whatever becomes of it.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { freePort } from '../../e2e-node/free_port';
 import { freeze } from '../../e2e-node/freeze';
 import type { GetStatusResponse } from '../../src/gen/parley/v1/api_pb';
 import { Api } from './api';
-import { LossyProxy } from './lossy_proxy';
+import { loseOneReply, LossyProxy, type LostReply } from './lossy_proxy';
 import { until } from './wait';
 
 export const kParleyd = process.env['PARLEYD'] ?? fileURLToPath(new URL('../../../build/release/parleyd', import.meta.url));
@@ -30,28 +30,6 @@ interface Node {
   frozen: boolean;
 }
 
-// Below the ports that the kernel gives to outgoing connections: nothing else takes one in between.
-const kFirstPort = 20_000;
-const kPorts = 10_000;
-const given = new Set<number>();
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => { resolve(false); });
-    server.listen(port, '127.0.0.1', () => { server.close(() => { resolve(true); }); });
-  });
-}
-
-async function freePort(): Promise<number> {
-  return until('a free port', async () => {
-    const port = kFirstPort + Math.floor(Math.random() * kPorts);
-    if (given.has(port) || !(await isFree(port))) return false;
-    given.add(port);
-    return port;
-  });
-}
-
 export class Cluster {
   readonly folder = mkdtempSync(join(tmpdir(), 'parley-e2e-'));
   // Whether some node was dead or frozen since this was last set to false: browsers print errors then.
@@ -65,7 +43,7 @@ export class Cluster {
     const nodes: Node[] = [];
     for (let id = 1; id <= options.nodes; ++id) {
       const http = await freePort();
-      const proxy = options.proxied ? new LossyProxy(await freePort(), http) : undefined;
+      const proxy = options.proxied ? new LossyProxy(id, await freePort(), http) : undefined;
       nodes.push({ id, client: await freePort(), peer: await freePort(), http, proxy, process: undefined, frozen: false });
     }
     const cluster = new Cluster(nodes);
@@ -92,10 +70,11 @@ export class Cluster {
     return this.ids.some((id) => [this.origin(id), this.origin(id, 'localhost')].includes(new URL(url).origin));
   }
 
-  proxy(id: number): LossyProxy {
-    const { proxy } = this.node(id);
-    if (!proxy) throw new Error('this cluster has no proxies');
-    return proxy;
+  // Whichever node is asked: a page stays at another one than its own once an answer was late.
+  loseOneReply(needle: string, options: { hold?: boolean } = {}): LostReply {
+    const proxies = this.nodes.flatMap(({ proxy }) => proxy ?? []);
+    if (proxies.length === 0) throw new Error('this cluster has no proxies');
+    return loseOneReply(proxies, needle, options);
   }
 
   logFile(id: number): string {
@@ -202,10 +181,7 @@ export class Cluster {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.nodes.map(async (node) => {
-      await this.end(node.id, 'SIGKILL');
-      given.delete(node.client);
-    }));
+    await Promise.all(this.nodes.map((node) => this.end(node.id, 'SIGKILL')));
     rmSync(this.folder, { recursive: true, force: true });
   }
 

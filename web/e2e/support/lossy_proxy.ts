@@ -8,21 +8,22 @@ interface Loss {
   taken: boolean;
   readonly needle: string;
   readonly hold: boolean; // the request itself does not reach the node either
-  readonly asked: () => void;
+  readonly asked: (node: number) => void;
   readonly answered: () => void;
 }
 
 export interface LostReply {
-  readonly asked: Promise<void>; // the request has come by
+  readonly asked: Promise<number>; // the request has come by, for this node
   readonly answered: Promise<void>; // and the node's answer to it, which was not passed on
 }
 
-// The next request with `needle` that comes to any of these.
+// The next request with `needle` (a piece of its head, as "/SendMessage") that comes to any of these gets no reply, nor
+// does anything else on its connection. `hold`: it does not reach the node.
 export function loseOneReply(proxies: readonly LossyProxy[], needle: string, { hold = false } = {}): LostReply {
-  let asked = (): void => undefined;
-  let answered = (): void => undefined;
+  let asked: Loss['asked'] = () => undefined;
+  let answered: Loss['answered'] = () => undefined;
   const lost = {
-    asked: new Promise<void>((resolve) => { asked = resolve; }),
+    asked: new Promise<number>((resolve) => { asked = resolve; }),
     answered: new Promise<void>((resolve) => { answered = resolve; }),
   };
   const loss = { taken: false, needle, hold, asked, answered };
@@ -36,6 +37,7 @@ export class LossyProxy {
   private readonly losses: Loss[] = [];
 
   constructor(
+    private readonly node: number,
     readonly port: number,
     private readonly targetPort: number,
   ) {}
@@ -56,12 +58,6 @@ export class LossyProxy {
     this.server = undefined;
     for (const socket of this.sockets) socket.destroy();
     if (server) await new Promise((resolve) => { server.close(resolve); });
-  }
-
-  // The next request that holds `needle` (a piece of its head, as "/SendMessage") gets no reply, nor does anything else
-  // on its connection. `hold`: it does not reach the node.
-  loseReplyTo(needle: string, options: { hold?: boolean } = {}): LostReply {
-    return loseOneReply([this], needle, options);
   }
 
   expect(loss: Loss): void {
@@ -87,7 +83,7 @@ export class LossyProxy {
       if (!loss) {
         loss = this.losses.find((each) => !each.taken && seen.includes(each.needle));
         if (loss) loss.taken = true;
-        loss?.asked();
+        loss?.asked(this.node);
       }
       if (!loss?.hold) node.write(bytes);
     });

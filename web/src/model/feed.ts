@@ -140,7 +140,7 @@ export class Feed implements WatchHandler {
   // No node answers, or none lets the stream begin.
   unreachable(): void {
     const { kind } = this.connection.peek();
-    if (kind === 'live' || kind === 'connecting') {
+    if (kind === 'live' || kind === 'connecting' || kind === 'read_only') {
       this.writable.value = false;
       this.set({ kind: 'reconnecting', sinceMs: Date.now() });
     }
