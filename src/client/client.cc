@@ -26,7 +26,7 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds kFirstPause{50};
 constexpr milliseconds kMostPause{500};
-// A shorter one is not answered in time, and would only make a refusal an unknown outcome.
+// Of a write that was refused: a shorter one is not answered in time, and its outcome would be unknown.
 constexpr milliseconds kShortestAttempt{100};
 
 std::size_t first_server(const ClientOptions& options) {
@@ -127,7 +127,8 @@ std::optional<AttemptError> Client::Impl::attempt(Attempts& attempts, const Call
   ++attempts.made;
   const auto now = steady_clock::now();
   const Connection& connection = *connections_[server];
-  const Connected connected = connection.connect(std::min(attempts.deadline, now + options_.connect_timeout));
+  const Connected connected =
+      connection.connect(std::min(attempts.deadline - attempts.shortest, now + options_.connect_timeout));
   attempts.last_reached_nobody = connected != Connected::yes;
   if (connected != Connected::yes) {
     note_presence(attempts, connected != Connected::refused);
@@ -235,7 +236,7 @@ bool Client::Impl::may_go_on(const Attempts& attempts, const CallOptions& call,
   }
   pause = std::max(pause, milliseconds(error.retry_after_ms));
   const auto until = steady_clock::now() + pause;
-  if (until + kShortestAttempt >= attempts.deadline) {
+  if (until + attempts.shortest >= attempts.deadline) {
     return false;
   }
   std::mutex mutex;
@@ -276,6 +277,7 @@ WriteOutcome<Response> Client::Impl::write(Request request, const CallOptions& c
       return Done<Response>{std::move(response)};
     }
     const Next next = progress.on_error(*failure);
+    attempts.shortest = progress.is_unknown() ? milliseconds(0) : kShortestAttempt;
     if (failure->error.server_time_unix_ms != 0) {
       request_ids_.learn(failure->error.server_time_unix_ms);
     }

@@ -55,6 +55,7 @@ class Client::Impl {
   // One call's attempts: where, how many, until when.
   struct Attempts {
     std::chrono::steady_clock::time_point deadline;
+    std::chrono::milliseconds shortest{0};  // with less time left, no further one is begun
     std::optional<std::size_t> last_server;
     int made = 0;
     int answered = 0;                        // with an error of a node of ours

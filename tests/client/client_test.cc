@@ -187,6 +187,29 @@ TEST(Client, SpreadsItsCalls) {
   EXPECT_THAT(there.ids(), SizeIs(5));
 }
 
+// A last attempt of a few milliseconds would only make a refusal an unknown outcome.
+TEST(Client, WhatWasRefusedIsNotTriedAgainJustBeforeTheEnd) {
+  std::atomic<int> attempts = 0;
+  Script script;
+  script.send_message = [&](grpc::ServerContext& context, const v1::SendMessageRequest&,
+                            v1::SendMessageResponse&) {
+    if (++attempts > 1) {  // not answered in the time that is left
+      EXPECT_TRUE(testing::wait_until([&] { return context.IsCancelled(); }));
+      return grpc::Status(grpc::StatusCode::CANCELLED, "");
+    }
+    v1::ErrorInfo info;
+    info.set_reason("NO_LEADER");
+    info.set_outcome(v1::OUTCOME_REFUSED);
+    info.set_retry_after_ms(3'950);
+    return error_status(grpc::StatusCode::UNAVAILABLE, "No leader", info);
+  };
+  const ScriptedServer server(script);
+  Client client(options_for({server.address()}));
+  const auto outcome = client.send_message(hello(), {.timeout = milliseconds(4'000)});
+  EXPECT_TRUE(std::holds_alternative<Refused>(outcome));
+  EXPECT_EQ(attempts, 1);
+}
+
 TEST(Client, NobodyThereIsRefusedNotUnknown) {
   Client client(options_for({dead_address(), dead_address()}));
   const auto outcome = client.send_message(hello(), {.timeout = milliseconds(500)});

@@ -553,7 +553,7 @@ TEST(Failover, LinearizableReadsAtEveryNodeSeeWhatWasAcknowledgedBefore) {
 
 // The same check with the barrier left out, on nodes of which one hears nothing: it must complain.
 TEST(Failover, ThePlantedStaleReadIsCaught) {
-  TestCluster cluster(3);
+  TestCluster cluster(3, say_soon_that_nobody_leads);
   cluster.start_all();
   const std::uint32_t leader = cluster.wait_for_leader();
   cluster.wait_until_equal();

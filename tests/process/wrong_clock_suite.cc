@@ -178,21 +178,31 @@ TEST_P(WrongClockSuite, J16_AFollowersClockJumps) {
 }
 
 // What waits by the wall clock, as gRPC's timers do, must not wait two days more: who comes back is found
-// again.
+// again. On a busy machine another may lead meanwhile, and finds it by a right clock: then it is tried again.
 TEST_P(WrongClockSuite, J16_TheLeaderWhoseClockJumpedStillFindsWhoComesBack) {
   cluster_.start_all();
-  const int leader = cluster_.wait_for_leader();
+  cluster_.wait_for_leader();
   ASSERT_NO_FATAL_FAILURE(sign_up_ann());
-  faults(leader).set_wall_offset(GetParam());
-  ASSERT_NO_FATAL_FAILURE(expect_honest_clients_go_on());
-  const int follower = cluster_.any_follower(leader);
-  cluster_.stop(follower, SIGKILL);
-  const auto here = cluster_.client({leader});
-  here->set_token(ann_->token());
-  const std::uint64_t position = send_note(*here, "ann", "while one is away");
-  ASSERT_NE(position, 0U);
-  cluster_.start(follower);
-  cluster_.wait_until_applied({follower}, position);
+  bool led_all_along = false;
+  for (int attempt = 0; attempt < 5 && !led_all_along; ++attempt) {
+    const int leader = cluster_.wait_for_leader();
+    const auto before = cluster_.status(leader).value_or(v1::GetStatusResponse());
+    faults(leader).set_wall_offset(GetParam());
+    ASSERT_NO_FATAL_FAILURE(expect_honest_clients_go_on());
+    const int follower = cluster_.any_follower(leader);
+    cluster_.stop(follower, SIGKILL);
+    const auto here = cluster_.client({leader});
+    here->set_token(ann_->token());
+    const std::uint64_t position = send_note(*here, "ann", "while one is away");
+    ASSERT_NE(position, 0U);
+    cluster_.start(follower);
+    cluster_.wait_until_applied({follower}, position);
+    const auto after = cluster_.status(leader).value_or(v1::GetStatusResponse());
+    led_all_along = after.role() == v1::ROLE_LEADER && after.term() == before.term();
+    // Never two wrong ones at a time: they would be the majority of three.
+    faults(leader).set_wall_offset(hours(0));
+  }
+  EXPECT_TRUE(led_all_along);
 }
 
 // Whose own clock is off makes its request ids by the servers' time.
