@@ -149,9 +149,12 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
       is_writing_ = true;
       ++owed_;
       grpc::WriteOptions write_options;
-      if (next.more) {
+      // Never the first: with the headers gRPC begins no write for a message that may wait, and both would
+      // lie there until the connection has something else to send, the answer to a ping perhaps.
+      if (next.more && has_begun_) {
         write_options.set_buffer_hint();
       }
+      has_begun_ = true;
       charge_ = std::move(next.message->charge);
       out_.Write(to_buffer(std::move(next.message->bytes)), write_options, &written_);
       if (next.is_ending) {
@@ -214,6 +217,7 @@ class StreamCall : public std::enable_shared_from_this<StreamCall> {
   std::shared_ptr<service::Outbox> outbox_;
   std::unique_ptr<service::StreamHandle> handle_;
   int owed_ = 0;
+  bool has_begun_ = false;  // its first message is written
   bool is_writing_ = false;
   bool is_finishing_ = false;
   bool is_done_ = false;

@@ -380,6 +380,29 @@ TEST_F(RpcServer, AWatchBringsEventsAndEndsWhenItsReaderGoes) {
   EXPECT_TRUE(wait_until([&] { return api_.node.watchers() == 0; }));
 }
 
+// What is there when it begins comes at once. The deadline is before the server's own keepalive would bring
+// it.
+TEST_F(RpcServer, AWatchThatMissedMessagesGetsThemAtOnce) {
+  const User alice = api_.create("alice");
+  v1::WatchRequest from;
+  from.set_after_position(api_.send(alice, "alice", "seen").id());
+  const auto second = api_.send(alice, "alice", "missed");
+  const auto third = api_.send(alice, "alice", "missed too");
+  grpc::ClientContext context;
+  authorize(context, alice);
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(15));
+  const auto stream = messages_->Watch(&context, from);
+  v1::WatchResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_TRUE(response.has_heartbeat());
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.position(), second.id());
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.position(), third.id());
+  context.TryCancel();
+  EXPECT_FALSE(stream->Finish().ok());
+}
+
 TEST_F(RpcServer, AWatchThatIsRefusedSaysWhy) {
   grpc::ClientContext context;
   const auto stream = messages_->Watch(&context, v1::WatchRequest());
